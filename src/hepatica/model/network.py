@@ -1,0 +1,157 @@
+"""A reaction network as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Literal
+
+from hepatica.evidence import Evidence, Source
+from hepatica.model.expression import Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """How uncertain a parameter is, with the names and arguments of PEtab v2.
+
+    Parameters
+    ----------
+    distribution
+        ``log-normal`` (mean and standard deviation of the natural logarithm), ``uniform`` (lower, upper) or ``normal``.
+    arguments
+        The two arguments of the distribution.
+    """
+
+    distribution: Literal["log-normal", "uniform", "normal"]
+    arguments: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compartment:
+    """A volume; ``size`` in ``unit``."""
+
+    id: str
+    size: float = 1.0
+    unit: str = ""
+    name: str = ""
+    constant: bool = True
+    annotations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Species:
+    """A pool of molecules.
+
+    ``initial`` is a concentration in ``unit`` unless ``amount`` is true; ``boundary`` species are not changed by
+    reactions, ``constant`` ones by nothing but a Change. ``substance_only`` mirrors SBML's hasOnlySubstanceUnits.
+    """
+
+    id: str
+    compartment: str
+    initial: float = 0.0
+    unit: str = ""
+    amount: bool = False
+    substance_only: bool = False
+    boundary: bool = False
+    constant: bool = False
+    name: str = ""
+    annotations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A number of the model: value in ``unit``, its prior and bounds, and what stands behind it."""
+
+    id: str
+    value: float
+    unit: str = ""
+    name: str = ""
+    constant: bool = True
+    prior: Prior | None = None
+    bounds: tuple[float, float] | None = None
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """A process: ``reactants`` and ``products`` as (species, stoichiometry), ``rate`` in substance per time."""
+
+    id: str
+    reactants: tuple[tuple[str, float], ...]
+    products: tuple[tuple[str, float], ...]
+    rate: Expression
+    modifiers: tuple[str, ...] = ()
+    reversible: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """``variable = expression`` at all times (assignment) or ``d variable/dt = expression`` (rate)."""
+
+    kind: Literal["assignment", "rate"]
+    variable: str
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitialAssignment:
+    """``symbol = expression`` at time zero only."""
+
+    symbol: str
+    expression: Expression
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A reaction network with its evidence.
+
+    Function definitions are expanded and local parameters renamed ``reaction.parameter`` when a model is read, so that
+    an expression knows only species, compartments, parameters, rule variables and time.
+
+    Parameters
+    ----------
+    id, name
+        Short and readable name.
+    units
+        ``{"time": "min", "substance": "nmol", "volume": "litre"}``: the model's base units.
+    observables
+        Ids of species or rule variables that can be read out; all of them when empty.
+    sources
+        The literature record that evidence keys point to.
+    origin
+        ``{id: "file:line"}`` where an element was written, for error messages.
+    """
+
+    id: str
+    name: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
+    compartments: tuple[Compartment, ...] = ()
+    species: tuple[Species, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    reactions: tuple[Reaction, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    initial_assignments: tuple[InitialAssignment, ...] = ()
+    observables: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    origin: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over everything that can change a number (names, notes and origins left out)."""
+        parts = (
+            self.compartments, self.species, self.reactions, self.rules, self.initial_assignments,
+            tuple((p.id, p.value, p.unit, p.constant, p.prior) for p in self.parameters),
+            tuple(sorted(self.units.items())),
+        )  # fmt: skip
+        return sha256(repr(parts).encode()).hexdigest()
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Compartment | Species | Parameter | Reaction]:
+        """Every element by its id."""
+        return {e.id: e for group in (self.compartments, self.species, self.parameters, self.reactions) for e in group}
+
+    def where(self, element: str) -> str:
+        """Give ``file:line: `` of an element, or nothing when unknown."""
+        place = self.origin.get(element, "")
+        return f"{place}: " if place else ""
