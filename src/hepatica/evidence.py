@@ -66,11 +66,18 @@ class Evidence:
             raise InputError(f"a number with basis '{self.basis}' has no source; name a key of sources.toml.")
 
 
+_BIBTEX = str.maketrans(
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {char: f"\\{char}" for char in "&%$#_{}"}
+)
+
+
 def _bibtex_escape(text: str) -> str:
-    out = text
-    for char, safe in (("\\", r"\textbackslash{}"), ("&", r"\&"), ("%", r"\%"), ("$", r"\$"), ("#", r"\#"), ("_", r"\_")):
-        out = out.replace(char, safe)
-    return out
+    return text.translate(_BIBTEX)
+
+
+def _bibtex_authors(text: str) -> str:
+    return _bibtex_escape(text.replace(" et al.", " and others").replace(" et al", " and others"))
 
 
 def cite(sources: Iterable[Source]) -> str:
@@ -84,7 +91,7 @@ def cite(sources: Iterable[Source]) -> str:
     Returns
     -------
     str
-        One ``@article`` (or ``@misc`` where no journal is known) for each source.
+        One ``@article`` (or ``@misc`` where no journal is known) for each source, each once.
 
     Examples
     --------
@@ -98,10 +105,10 @@ def cite(sources: Iterable[Source]) -> str:
     <BLANKLINE>
     """
     entries = []
-    for source in sorted(sources, key=lambda s: s.key):
+    for source in sorted({s.key: s for s in sources}.values(), key=lambda s: s.key):
         fields = [
             ("title", _bibtex_escape(source.title)),
-            ("author", _bibtex_escape(source.authors)),
+            ("author", _bibtex_authors(source.authors)),
             ("journal", _bibtex_escape(source.journal)),
             ("year", "" if source.year is None else str(source.year)),
             ("doi", source.doi),
