@@ -1,0 +1,333 @@
+"""Claims: a paper's statements as contrasts, and the verdict of simulated readouts on them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from hepatica.errors import FormatError, InputError, NotFoundError, did_you_mean
+from hepatica.forms import Form, read_form
+from hepatica.units import quantity
+
+Kind = Literal["input", "entailed"]
+Outcome = Literal["supported", "contradicted", "undecided"]
+Readouts = Mapping[str, Mapping[str, xr.DataArray]]
+SUPPORTED, CONTRADICTED = 0.9, 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """One comparison that a claim entails.
+
+    Parameters
+    ----------
+    experiment, readout
+        Where to look.
+    treated, reference
+        Arm ids; without a reference the readout itself is compared with zero.
+    minus
+        Two arm ids; their effect is taken off: an interaction.
+    reference_cell_line
+        Compare with this cell line instead of with another arm.
+    at, band
+        A time such as ``"48 h"``, and a band of the Western blot.
+    cell_lines
+        For each of these the contrast has its own verdict.
+    expect
+        ``increase`` or ``decrease``.
+    effect
+        ``ratio`` (treated / reference), ``difference`` or ``log2`` (of the ratio).
+    threshold
+        An effect that is not larger is no change: relative for a ratio, absolute otherwise.
+    """
+
+    id: str
+    experiment: str
+    readout: str
+    treated: str
+    cell_lines: tuple[str, ...]
+    expect: Literal["increase", "decrease"]
+    reference: str = ""
+    minus: tuple[str, str] | None = None
+    reference_cell_line: str = ""
+    at: str = ""
+    band: str = ""
+    effect: Literal["ratio", "difference", "log2"] = "ratio"
+    threshold: float = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A statement of a paper: its text, where it stands, and what it entails."""
+
+    id: str
+    text: str
+    source: str
+    where: str
+    kind: Kind
+    contrasts: tuple[Contrast, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How far the draws hold one contrast of a claim in one cell line; contrast ``all`` means all of them together.
+
+    ``probability`` is the weighted share of draws with the stated sign, ``error`` its Monte-Carlo standard error,
+    ``effect`` the median and ``interval`` the 5 % and 95 % quantiles of the effect, ``n`` the draws used and ``failed``
+    those left out because a readout is missing.
+    """
+
+    claim: str
+    contrast: str
+    cell_line: str
+    outcome: Outcome
+    probability: float
+    error: float
+    effect: float
+    interval: tuple[float, float]
+    n: int
+    failed: int
+    kind: Kind
+
+
+class _ContrastForm(Form):
+    id: str
+    experiment: str
+    readout: str
+    treated: str
+    reference: str = ""
+    minus: tuple[str, str] | None = None
+    reference_cell_line: str = ""
+    at: str = ""
+    band: str = ""
+    cell_lines: Annotated[tuple[str, ...], Field(min_length=1)]
+    expect: Literal["increase", "decrease"]
+    effect: Literal["ratio", "difference", "log2"] = "ratio"
+    threshold: Annotated[float, Field(ge=0.0)] = 0.01
+
+
+class _ClaimForm(Form):
+    id: str
+    text: str
+    source: str
+    where: str
+    kind: Kind
+    contrast: Annotated[tuple[_ContrastForm, ...], Field(min_length=1)]
+
+
+class _ClaimsForm(Form):
+    claim: Annotated[tuple[_ClaimForm, ...], Field(min_length=1)]
+
+
+def read_claims(path: str | Path) -> tuple[Claim, ...]:
+    """Read a ``claims.toml``.
+
+    Parameters
+    ----------
+    path
+        File with ``[[claim]]`` blocks, each with ``[[claim.contrast]]`` blocks.
+
+    Returns
+    -------
+    tuple of Claim
+        In the order of the file.
+
+    Raises
+    ------
+    StorageError
+        When the file cannot be read.
+    FormatError
+        When it is not TOML, or a key is missing, unknown or of the wrong kind.
+    """
+    form = read_form(path, _ClaimsForm)
+    ids = [claim.id for claim in form.claim]
+    for claim_id in ids:
+        if ids.count(claim_id) > 1:
+            raise FormatError(f"{path}: two claims have the id '{claim_id}'; give each its own.")
+    return tuple(
+        Claim(
+            id=claim.id, text=claim.text, source=claim.source, where=claim.where, kind=claim.kind,
+            contrasts=tuple(Contrast(**dict(contrast)) for contrast in claim.contrast),
+        )
+        for claim in form.claim
+    )  # fmt: skip
+
+
+def evaluate_claims(
+    claims: Sequence[Claim], readouts: Readouts, weights: xr.DataArray | None = None
+) -> tuple[Verdict, ...]:
+    """Judge claims by readouts, contrast by contrast and cell line by cell line.
+
+    Parameters
+    ----------
+    claims
+        From :func:`read_claims`.
+    readouts
+        ``readouts[experiment][readout]`` with dimensions cell_line, arm, draw and perhaps time (min) or band.
+    weights
+        Weight of each draw, dimension draw; equal when not given.
+
+    Returns
+    -------
+    tuple of Verdict
+        For each claim: one for each contrast and cell line, then for each cell line that all its contrasts cover one
+        with the contrast ``all``: they hold together in the same draw.
+
+    Raises
+    ------
+    NotFoundError
+        When a claim names an experiment, readout, arm, cell line, band or time that there is not.
+    """
+    return tuple(verdict for claim in claims for verdict in _judge(claim, readouts, weights))
+
+
+def _judge(claim: Claim, readouts: Readouts, weights: xr.DataArray | None) -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    held: dict[str, list[xr.DataArray]] = {}
+    for contrast in claim.contrasts:
+        for cell_line in contrast.cell_lines:
+            effect = contrast_effect(contrast, cell_line, readouts, claim=claim.id)
+            holds = _holds(contrast, effect)
+            held.setdefault(cell_line, []).append(holds)
+            verdicts.append(_verdict(claim, contrast.id, cell_line, holds, effect, weights))
+    for cell_line, parts in held.items():
+        if len(parts) == len(claim.contrasts):
+            parts = list(xr.align(*parts, join="inner"))
+            together = xr.concat(parts, dim="contrast").prod("contrast", skipna=False)
+            verdicts.append(_verdict(claim, "all", cell_line, together, None, weights))
+    return verdicts
+
+
+def contrast_effect(contrast: Contrast, cell_line: str, readouts: Readouts, *, claim: str = "") -> xr.DataArray:
+    """Give the effect that a contrast compares, draw by draw.
+
+    Parameters
+    ----------
+    contrast, cell_line
+        What to compare, in which cells.
+    readouts
+        As for :func:`evaluate_claims`.
+    claim
+        Id of the claim, for error messages.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimension draw; a ratio, a difference in the readout's unit, or a log2 ratio. NaN where a value is missing, or
+        where two infinite values (both censored) meet.
+    """
+    where = f"claim {claim}, contrast {contrast.id}" if claim else f"contrast {contrast.id}"
+    readout = _find(_find(readouts, contrast.experiment, "experiment", where), contrast.readout, "readout", where)
+    place = f"{where}: readout '{contrast.readout}'"
+    if contrast.band:
+        readout = _select(readout, "band", contrast.band, place)
+    readout = _at(readout, contrast.at, place)
+
+    def value(arm: str, cells: str = cell_line) -> xr.DataArray:
+        return _select(_select(readout, "cell_line", cells, place), "arm", arm, place).reset_coords(drop=True)
+
+    treated = value(contrast.treated)
+    if contrast.reference_cell_line:
+        reference = value(contrast.reference or contrast.treated, contrast.reference_cell_line)
+    elif contrast.reference:
+        reference = value(contrast.reference)
+    elif contrast.effect == "difference":
+        reference = xr.zeros_like(treated)
+    else:
+        raise InputError(
+            f"{where}: a {contrast.effect} needs a reference arm or cell line; name one, or use effect = 'difference'."
+        )
+    if treated.dims != ("draw",):
+        extra = ", ".join(str(d) for d in treated.dims if d != "draw")
+        raise InputError(f"{place} has also the dimension {extra}; choose one with 'at' or 'band'.")
+    effect = _compare(treated, reference, contrast.effect)
+    if contrast.minus is not None:
+        baseline = _compare(value(contrast.minus[0]), value(contrast.minus[1]), contrast.effect)
+        effect = _compare(effect, baseline, "ratio" if contrast.effect == "ratio" else "difference")
+    return effect
+
+
+def _compare(treated: xr.DataArray, reference: xr.DataArray, effect: str) -> xr.DataArray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if effect == "difference":
+            return treated - reference
+        ratio = treated / reference
+        return ratio if effect == "ratio" else ratio.copy(data=np.log2(ratio.values))
+
+
+def _find[Value](table: Mapping[str, Value], name: str, what: str, where: str) -> Value:
+    if name not in table:
+        raise NotFoundError(f"{where}: no {what} '{name}'.{did_you_mean(name, table)}")
+    return table[name]
+
+
+def _select(readout: xr.DataArray, dim: str, name: str, place: str) -> xr.DataArray:
+    if dim not in readout.dims:
+        raise NotFoundError(f"{place} has no {dim.replace('_', ' ')}; leave '{dim}' out.")
+    known = [str(v) for v in readout[dim].values]
+    if name not in known:
+        raise NotFoundError(f"{place} has no {dim.replace('_', ' ')} '{name}'.{did_you_mean(name, known)}")
+    return readout.isel({dim: known.index(name)})
+
+
+def _at(readout: xr.DataArray, at: str, place: str) -> xr.DataArray:
+    if "time" not in readout.dims:
+        return readout
+    times = np.asarray(readout["time"].values, dtype=float)
+    if not at:
+        return readout.isel(time=0) if times.size == 1 else readout
+    wanted = quantity(at, "min")
+    nearest = int(np.argmin(np.abs(times - wanted)))
+    if not math.isclose(times[nearest], wanted, rel_tol=1e-9, abs_tol=1e-6):
+        read = ", ".join(f"{t / 60:g} h" for t in times)
+        raise NotFoundError(f"{place} is not read at {at}; it is read at {read}.")
+    return readout.isel(time=nearest)
+
+
+def _holds(contrast: Contrast, effect: xr.DataArray) -> xr.DataArray:
+    """Give 1 where a draw holds the contrast, 0 where not, NaN where it cannot be told."""
+    change = effect - 1.0 if contrast.effect == "ratio" else effect
+    sign = 1.0 if contrast.expect == "increase" else -1.0
+    return (sign * change > contrast.threshold).astype(float).where(effect.notnull())
+
+
+def _verdict(
+    claim: Claim,
+    contrast: str,
+    cell_line: str,
+    holds: xr.DataArray,
+    effect: xr.DataArray | None,
+    weights: xr.DataArray | None,
+) -> Verdict:
+    known = holds.notnull().values
+    n = int(known.sum())
+    w = np.ones(holds.size) if weights is None else weights.sel(draw=holds["draw"]).values.astype(float)
+    w = w[known]
+    probability = error = math.nan
+    if n and w.sum() > 0:
+        probability = float(np.average(holds.values[known], weights=w))
+        size = w.sum() ** 2 / np.sum(w**2)
+        # posterior spread of a share under Jeffreys' prior: not zero when all draws agree
+        middle = (probability * size + 0.5) / (size + 1.0)
+        error = math.sqrt(middle * (1.0 - middle) / (size + 2.0))
+    spread = (math.nan,) * 3 if effect is None or not n else _quantiles(effect.values[known], w)
+    outcome: Outcome = "undecided"
+    if probability >= SUPPORTED:
+        outcome = "supported"
+    elif probability <= CONTRADICTED:
+        outcome = "contradicted"
+    return Verdict(
+        claim=claim.id, contrast=contrast, cell_line=cell_line, outcome=outcome, probability=probability, error=error,
+        effect=spread[1], interval=(spread[0], spread[2]), n=n, failed=int(holds.size - n), kind=claim.kind,
+    )  # fmt: skip
+
+
+def _quantiles(values: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
+    """Give the weighted 5 %, 50 % and 95 % quantiles; values may be infinite, so none are interpolated."""
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95], weights=weights, method="inverted_cdf")
+    return float(low), float(middle), float(high)
