@@ -11,7 +11,7 @@ import xarray as xr
 from pydantic import Field
 
 from hepatica.errors import FormatError, InputError, NotFoundError, did_you_mean
-from hepatica.forms import Form, read_form
+from hepatica.library.files import Record, read_record
 from hepatica.units import quantity
 
 Kind = Literal["input", "entailed"]
@@ -95,33 +95,33 @@ class Verdict:
     kind: Kind
 
 
-class _ContrastForm(Form):
+class _ContrastRecord(Record):
     id: str
     experiment: str
     readout: str
     treated: str
     reference: str = ""
-    minus: tuple[str, str] | None = None
+    minus: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
     reference_cell_line: str = ""
     at: str = ""
     band: str = ""
-    cell_lines: Annotated[tuple[str, ...], Field(min_length=1)]
+    cell_lines: Annotated[list[str], Field(min_length=1)]
     expect: Literal["increase", "decrease"]
     effect: Literal["ratio", "difference", "log2"] = "ratio"
     threshold: Annotated[float, Field(ge=0.0)] = 0.01
 
 
-class _ClaimForm(Form):
+class _ClaimRecord(Record):
     id: str
     text: str
     source: str
     where: str
     kind: Kind
-    contrast: Annotated[tuple[_ContrastForm, ...], Field(min_length=1)]
+    contrast: Annotated[list[_ContrastRecord], Field(min_length=1)]
 
 
-class _ClaimsForm(Form):
-    claim: Annotated[tuple[_ClaimForm, ...], Field(min_length=1)]
+class _ClaimsRecord(Record):
+    claim: Annotated[list[_ClaimRecord], Field(min_length=1)]
 
 
 def read_claims(path: str | Path) -> tuple[Claim, ...]:
@@ -144,18 +144,23 @@ def read_claims(path: str | Path) -> tuple[Claim, ...]:
     FormatError
         When it is not TOML, or a key is missing, unknown or of the wrong kind.
     """
-    form = read_form(path, _ClaimsForm)
-    ids = [claim.id for claim in form.claim]
+    records = read_record(Path(path), _ClaimsRecord).claim
+    ids = [record.id for record in records]
     for claim_id in ids:
         if ids.count(claim_id) > 1:
             raise FormatError(f"{path}: two claims have the id '{claim_id}'; give each its own.")
     return tuple(
         Claim(
-            id=claim.id, text=claim.text, source=claim.source, where=claim.where, kind=claim.kind,
-            contrasts=tuple(Contrast(**dict(contrast)) for contrast in claim.contrast),
+            id=record.id, text=record.text, source=record.source, where=record.where, kind=record.kind,
+            contrasts=tuple(_contrast(contrast) for contrast in record.contrast),
         )
-        for claim in form.claim
+        for record in records
     )  # fmt: skip
+
+
+def _contrast(record: _ContrastRecord) -> Contrast:
+    minus = None if record.minus is None else (record.minus[0], record.minus[1])
+    return Contrast(**dict(record) | {"minus": minus, "cell_lines": tuple(record.cell_lines)})
 
 
 def evaluate_claims(
