@@ -1,0 +1,277 @@
+"""Hash-consed expression graphs with exact symbolic derivatives.
+
+Every distinct expression is one node, an integer; a node is ``(operator, argument nodes...)`` or a leaf: ``("num", value)``,
+``("y", i)`` for state i, ``("p", i)`` for parameter i. Truth values are 1.0 and 0.0.
+"""
+
+from collections.abc import Callable
+
+from hepatica.errors import UnsupportedError
+
+Node = int
+Leaf = tuple[str, int]
+
+COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
+LEAVES = frozenset({"num", "y", "p"})
+
+
+class Graph:
+    """A growing set of nodes; the constructor methods simplify as they build."""
+
+    def __init__(self) -> None:
+        self.nodes: list[tuple[str, float] | tuple[str, *tuple[int, ...]]] = []
+        self._index: dict[tuple[object, ...], Node] = {}
+        self._derivatives: dict[tuple[Node, Leaf], Node] = {}
+        self._leaves: dict[Node, frozenset[Leaf]] = {}
+
+    def make(self, *key: object) -> Node:
+        """Give the node of an operator and its arguments, without simplification."""
+        # -0.0 equals 0.0 as a key; the sign of a zero constant never matters here
+        node = self._index.get(key)
+        if node is None:
+            node = len(self.nodes)
+            self._index[key] = node
+            self.nodes.append(key)  # type: ignore[arg-type]
+        return node
+
+    def number(self, value: float) -> Node:
+        """Give the node of a constant."""
+        return self.make("num", float(value))
+
+    def value(self, node: Node) -> float | None:
+        """Give the number of a constant node, or ``None``."""
+        entry = self.nodes[node]
+        return float(entry[1]) if entry[0] == "num" else None
+
+    def is_number(self, node: Node, value: float) -> bool:
+        """Tell whether a node is this constant."""
+        return self.value(node) == value
+
+    def add(self, a: Node, b: Node) -> Node:
+        """``a + b``."""
+        x, y = self.value(a), self.value(b)
+        if x is not None and y is not None:
+            return self.number(x + y)
+        if x == 0:
+            return b
+        if y == 0:
+            return a
+        if self.nodes[b][0] == "neg":
+            return self.sub(a, int(self.nodes[b][1]))
+        if self.nodes[a][0] == "neg":
+            return self.sub(b, int(self.nodes[a][1]))
+        return self.make("+", *sorted((a, b)))
+
+    def sub(self, a: Node, b: Node) -> Node:
+        """``a - b``."""
+        x, y = self.value(a), self.value(b)
+        if x is not None and y is not None:
+            return self.number(x - y)
+        if y == 0:
+            return a
+        if x == 0:
+            return self.neg(b)
+        if a == b:
+            return self.number(0.0)
+        if self.nodes[b][0] == "neg":
+            return self.add(a, int(self.nodes[b][1]))
+        return self.make("-", a, b)
+
+    def neg(self, a: Node) -> Node:
+        """``-a``."""
+        x = self.value(a)
+        if x is not None:
+            return self.number(-x)
+        if self.nodes[a][0] == "neg":
+            return int(self.nodes[a][1])
+        return self.make("neg", a)
+
+    def mul(self, a: Node, b: Node) -> Node:
+        """``a * b``."""
+        x, y = self.value(a), self.value(b)
+        if x is not None and y is not None:
+            return self.number(x * y)
+        if x is not None:
+            a, b, x, y = b, a, y, x
+        if y is not None:
+            if y == 0:
+                return self.number(0.0)
+            if y == 1:
+                return a
+            if y == -1:
+                return self.neg(a)
+        if self.nodes[a][0] == "neg":
+            return self.neg(self.mul(int(self.nodes[a][1]), b))
+        if self.nodes[b][0] == "neg":
+            return self.neg(self.mul(a, int(self.nodes[b][1])))
+        return self.make("*", *sorted((a, b)))
+
+    def div(self, a: Node, b: Node) -> Node:
+        """``a / b``."""
+        x, y = self.value(a), self.value(b)
+        if y is not None and y != 0:
+            return self.mul(a, self.number(1.0 / y)) if x is None else self.number(x / y)
+        if x == 0:
+            return a
+        if a == b:
+            return self.number(1.0)
+        if self.nodes[b][0] == "inv":
+            return self.mul(a, int(self.nodes[b][1]))
+        return self.mul(a, self.inv(b))
+
+    def inv(self, a: Node) -> Node:
+        """``1 / a``."""
+        x = self.value(a)
+        if x is not None and x != 0:
+            return self.number(1.0 / x)
+        if self.nodes[a][0] == "inv":
+            return int(self.nodes[a][1])
+        return self.make("inv", a)
+
+    def pow(self, a: Node, b: Node) -> Node:
+        """``a ** b``; small integer exponents become products."""
+        n = self.value(b)
+        if n is not None and n == int(n) and abs(n) <= 16:
+            if n == 0:
+                return self.number(1.0)
+            out, base, k = None, a, int(abs(n))
+            while k:
+                if k & 1:
+                    out = base if out is None else self.mul(out, base)
+                k >>= 1
+                if k:
+                    base = self.mul(base, base)
+            assert out is not None
+            return out if n > 0 else self.inv(out)
+        if n == 0.5:
+            return self.call("sqrt", a)
+        x = self.value(a)
+        if x is not None and n is not None and x > 0:
+            return self.number(x**n)
+        return self.make("pow", a, b)
+
+    def call(self, name: str, *arguments: Node) -> Node:
+        """Any other operator."""
+        return self.make(name, *arguments)
+
+    def select(self, condition: Node, a: Node, b: Node) -> Node:
+        """``a`` where ``condition`` holds, else ``b``."""
+        c = self.value(condition)
+        if c is not None:
+            return a if c else b
+        return a if a == b else self.make("select", condition, a, b)
+
+    def divide_out(self, a: Node, b: Node) -> Node:
+        """``a / b`` where a factor ``b`` of ``a`` is cancelled exactly, as in ``cell*(k*A)`` by ``cell``."""
+        found = self._without(a, b)
+        return self.div(a, b) if found is None else found
+
+    def _without(self, a: Node, b: Node) -> Node | None:
+        if a == b:
+            return self.number(1.0)
+        entry = self.nodes[a]
+        if entry[0] == "neg":
+            inner = self._without(int(entry[1]), b)
+            return None if inner is None else self.neg(inner)
+        if entry[0] == "*":
+            x, y = int(entry[1]), int(entry[2])
+            for one, other in ((x, y), (y, x)):
+                rest = self._without(one, b)
+                if rest is not None:
+                    return self.mul(rest, other)
+        if entry[0] in {"+", "-"}:
+            left, right = self._without(int(entry[1]), b), self._without(int(entry[2]), b)
+            if left is not None and right is not None:
+                return self.add(left, right) if entry[0] == "+" else self.sub(left, right)
+        return None
+
+    def leaves(self, node: Node) -> frozenset[Leaf]:
+        """Give the states and parameters that a node depends on."""
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            if top in self._leaves:
+                stack.pop()
+                continue
+            entry = self.nodes[top]
+            if entry[0] in LEAVES:
+                self._leaves[top] = frozenset() if entry[0] == "num" else frozenset([(str(entry[0]), int(entry[1]))])
+                continue
+            children = [int(c) for c in entry[1:]]
+            missing = [c for c in children if c not in self._leaves]
+            if missing:
+                stack.extend(missing)
+            else:
+                self._leaves[top] = frozenset().union(*(self._leaves[c] for c in children))
+        return self._leaves[node]
+
+    def derivative(self, node: Node, leaf: Leaf) -> Node:
+        """Give d node / d leaf exactly; steps (floor, comparisons) have derivative zero."""
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            if (top, leaf) in self._derivatives:
+                stack.pop()
+                continue
+            entry = self.nodes[top]
+            if entry[0] in LEAVES:
+                self._derivatives[top, leaf] = self.number(1.0 if entry == leaf else 0.0)
+                continue
+            if leaf not in self.leaves(top):
+                self._derivatives[top, leaf] = self.number(0.0)
+                continue
+            missing = [int(c) for c in entry[1:] if (int(c), leaf) not in self._derivatives]
+            if missing:
+                stack.extend(missing)
+            else:
+                self._derivatives[top, leaf] = self._rule(top, leaf)
+        return self._derivatives[node, leaf]
+
+    def _rule(self, node: Node, leaf: Leaf) -> Node:
+        entry = self.nodes[node]
+        name, arguments = str(entry[0]), [int(c) for c in entry[1:]]
+        d = [self._derivatives[a, leaf] for a in arguments]
+        if name in COMPARISONS or name in {"floor", "ceil", "and", "or", "not"}:
+            return self.number(0.0)
+        if name == "+":
+            return self.add(*d)
+        if name == "-":
+            return self.sub(*d)
+        if name == "neg":
+            return self.neg(d[0])
+        if name == "*":
+            return self.add(self.mul(d[0], arguments[1]), self.mul(arguments[0], d[1]))
+        if name == "inv":
+            return self.neg(self.mul(d[0], self.mul(node, node)))
+        if name == "select":
+            return self.select(arguments[0], d[1], d[2])
+        if name in {"min", "max"}:
+            first = self.call("le" if name == "min" else "ge", *arguments)
+            return self.select(first, d[0], d[1])
+        if name == "pow":
+            a, b = arguments
+            by_base = self.mul(d[0], self.mul(b, self.pow(a, self.sub(b, self.number(1.0)))))
+            by_exponent = self.mul(d[1], self.mul(node, self.call("ln", a)))
+            return self.add(by_base, by_exponent)
+        return self.mul(d[0], self._chain(name, node, arguments[0]))
+
+    def _chain(self, name: str, node: Node, a: Node) -> Node:
+        one = self.number(1.0)
+        rules: dict[str, Callable[[], Node]] = {
+            "exp": lambda: node,
+            "ln": lambda: self.inv(a),
+            "sqrt": lambda: self.mul(self.number(0.5), self.inv(node)),
+            "abs": lambda: self.select(self.call("ge", a, self.number(0.0)), one, self.number(-1.0)),
+            "sin": lambda: self.call("cos", a),
+            "cos": lambda: self.neg(self.call("sin", a)),
+            "tan": lambda: self.add(one, self.mul(node, node)),
+            "asin": lambda: self.inv(self.call("sqrt", self.sub(one, self.mul(a, a)))),
+            "acos": lambda: self.neg(self.inv(self.call("sqrt", self.sub(one, self.mul(a, a))))),
+            "atan": lambda: self.inv(self.add(one, self.mul(a, a))),
+            "sinh": lambda: self.call("cosh", a),
+            "cosh": lambda: self.call("sinh", a),
+            "tanh": lambda: self.sub(one, self.mul(node, node)),
+        }
+        if name not in rules:
+            raise UnsupportedError(f"the function '{name}' has no derivative rule; it cannot be used in a rate law.")
+        return rules[name]()

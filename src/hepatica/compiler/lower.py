@@ -1,0 +1,152 @@
+"""Expression graph -> straight-line programs.
+
+A program is a list of operations on lanes; operation k defines value k. ``("load", array, i)`` reads, ``("store", array,
+i, value)`` writes, ``("const", x)`` is a number, everything else combines earlier values. Targets turn programs into
+machine code or interpret them; nothing here knows which.
+
+Arrays: ``y`` states, ``p`` parameters, ``b`` right-hand side (accumulated), ``w`` scratch, ``ihg`` the diagonal 1/(h*gamma),
+``lu`` the factors, ``o`` outputs.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from hepatica.compiler.graph import Graph, Node
+from hepatica.compiler.jacobian import Elimination, Jacobian
+from hepatica.compiler.system import System
+
+Operation = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class Program:
+    """Operations of one kernel function; ``arguments`` are the arrays that it touches."""
+
+    name: str
+    arguments: tuple[str, ...]
+    code: list[Operation] = field(default_factory=list)
+
+    def emit(self, *operation: object) -> int:
+        """Append an operation and give the index of its value."""
+        self.code.append(operation)
+        return len(self.code) - 1
+
+
+class _Lowering:
+    """Emits graph nodes into a program; inner nodes once, leaves wherever they are used."""
+
+    def __init__(self, graph: Graph, program: Program) -> None:
+        self.graph, self.program = graph, program
+        self.memo: dict[Node, int] = {}
+
+    def value(self, node: Node) -> int:
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            if top in self.memo or self._is_leaf(top):
+                stack.pop()
+                continue
+            missing = [int(c) for c in self.graph.nodes[top][1:] if not self._is_leaf(int(c)) and int(c) not in self.memo]
+            if missing:
+                stack.extend(reversed(missing))
+                continue
+            entry = self.graph.nodes[top]
+            self.memo[top] = self.program.emit(entry[0], *(self._operand(int(c)) for c in entry[1:]))
+            stack.pop()
+        return self._operand(node)
+
+    def _is_leaf(self, node: Node) -> bool:
+        return self.graph.nodes[node][0] in {"num", "y", "p"}
+
+    def _operand(self, node: Node) -> int:
+        kind, *rest = self.graph.nodes[node]
+        if kind == "num":
+            return self.program.emit("const", float(rest[0]))
+        if kind in {"y", "p"}:
+            return self.program.emit("load", kind, int(rest[0]))
+        return self.memo[node]
+
+
+def _accumulate(program: Program, base: int | None, terms: Iterable[tuple[int, float]]) -> int | None:
+    """``base + sum of coefficient * w[slot]``."""
+    for slot, coefficient in terms:
+        x = program.emit("load", "w", slot)
+        if base is None:
+            base = x if coefficient == 1.0 else program.emit("*", x, program.emit("const", coefficient))
+        elif coefficient == 1.0:
+            base = program.emit("+", base, x)
+        elif coefficient == -1.0:
+            base = program.emit("-", base, x)
+        else:
+            base = program.emit("fma", x, program.emit("const", coefficient), base)
+    return base
+
+
+def lower_rhs(system: System) -> Program:
+    """``b += dy/dt (y, p)``."""
+    program = Program("rhs", ("y", "p", "b", "w"))
+    lowering = _Lowering(system.graph, program)
+    rows: list[list[tuple[int, float]]] = [[] for _ in system.states]
+    for k, (rate, changes) in enumerate(zip(system.rates, system.stoichiometry, strict=True)):
+        program.emit("store", "w", k, lowering.value(rate))
+        for row, coefficient in changes:
+            rows[row].append((k, coefficient))
+    for i, terms in enumerate(rows):
+        if terms:
+            program.emit("store", "b", i, _accumulate(program, program.emit("load", "b", i), terms))
+    return program
+
+
+def lower_factor(system: System, jacobian: Jacobian, plan: Elimination) -> Program:
+    """``lu`` = factors of ``diag(ihg) - J(y, p)``, rows in pivot order, inverse pivots on the diagonal."""
+    program = Program("factor", ("y", "p", "ihg", "lu", "w"))
+    lowering = _Lowering(system.graph, program)
+    for k, partial in enumerate(jacobian.partials):
+        program.emit("store", "w", k, lowering.value(partial))
+    entries = {(plan.position[i], plan.position[j]): terms for (i, j), terms in jacobian.entries.items()}
+    for i in range(len(plan.order)):
+        row: dict[int, int | None] = {}
+        for j in (*plan.lower[i], i, *plan.upper[i]):
+            base = program.emit("load", "ihg", 0) if i == j else None
+            row[j] = _accumulate(program, base, [(slot, -c) for slot, c in entries.get((i, j), ())])
+        for k in plan.lower[i]:
+            ratio = program.emit("*", row.pop(k), program.emit("load", "lu", plan.slot[k, k]))
+            program.emit("store", "lu", plan.slot[i, k], ratio)
+            if plan.upper[k]:
+                negative = program.emit("neg", ratio)
+                for j in plan.upper[k]:
+                    u = program.emit("load", "lu", plan.slot[k, j])
+                    row[j] = program.emit("*", negative, u) if row[j] is None else program.emit("fma", negative, u, row[j])
+        program.emit("store", "lu", plan.slot[i, i], program.emit("inv", row.pop(i)))
+        for j, x in row.items():
+            program.emit("store", "lu", plan.slot[i, j], x)
+    return program
+
+
+def lower_solve(plan: Elimination) -> Program:
+    """``b`` = solution of ``L U x = b``, in place."""
+    program = Program("solve", ("lu", "b"))
+
+    def minus_products(i: int, columns: Sequence[int]) -> int:
+        x = program.emit("load", "b", plan.order[i])
+        for k in columns:
+            factor = program.emit("neg", program.emit("load", "lu", plan.slot[i, k]))
+            x = program.emit("fma", factor, program.emit("load", "b", plan.order[k]), x)
+        return x
+
+    for i in range(len(plan.order)):
+        if plan.lower[i]:
+            program.emit("store", "b", plan.order[i], minus_products(i, plan.lower[i]))
+    for i in reversed(range(len(plan.order))):
+        x = minus_products(i, plan.upper[i])
+        program.emit("store", "b", plan.order[i], program.emit("*", x, program.emit("load", "lu", plan.slot[i, i])))
+    return program
+
+
+def lower_outputs(name: str, graph: Graph, nodes: Sequence[Node], arguments: tuple[str, ...]) -> Program:
+    """``o[i]`` = node i."""
+    program = Program(name, arguments)
+    lowering = _Lowering(graph, program)
+    for i, node in enumerate(nodes):
+        program.emit("store", "o", i, lowering.value(node))
+    return program

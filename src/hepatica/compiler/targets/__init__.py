@@ -1,0 +1,1 @@
+"""Where programs go: one file for each target."""

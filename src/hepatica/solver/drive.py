@@ -1,0 +1,311 @@
+"""The control loop: steps of all lanes together, each lane with its own time, step size and task.
+
+Model-independent and compiled once by Numba; the model comes in as addresses of machine code. A lane whose trajectory is
+done takes the next task, so that no lane idles. What happens in a lane never depends on its neighbours.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from hepatica.solver.status import Status
+
+OK, STEP_LIMIT, TOO_SMALL = int(Status.OK), int(Status.STEP_LIMIT), int(Status.STEP_TOO_SMALL)
+NOT_FINITE, NO_STEADY, BAD = int(Status.NOT_FINITE), int(Status.NO_STEADY_STATE), int(Status.BAD_INPUT)
+
+# places in `code` (addresses of functions) and `data` (addresses of arrays)
+STEP, DENSE, AT, COMMIT, OBSERVE, PACE, DRIFT, INITIAL, GET, SET = range(10)
+S, P, IH, IHG, LU, W, ERR, TOL, MASK, THETA, POINT, OBS, DRIFTS, CONTROL = range(14)
+
+SET_TO, SCALE, ADD = 0, 1, 2
+TINY_STEP = 1e-13
+FIRST_STEP = 1e-6
+
+
+def _caller(count: int) -> Any:
+    """Make an intrinsic that calls a machine-code address with ``count`` pointers; keeps the loop cacheable."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def call(_context: Any, address: Any, arguments: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+            word = ir.IntType(64)
+            function = ir.FunctionType(ir.VoidType(), [word] * count)
+            pointer = builder.inttoptr(values[0], function.as_pointer())
+            builder.call(pointer, [builder.extract_value(values[1], k) for k in range(count)])
+            return context.get_dummy_value()
+
+        return types.void(types.intp, arguments), generate
+
+    return call
+
+
+call1, call2, call3, call5, call8 = (_caller(n) for n in (1, 2, 3, 5, 8))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _apply(target: Any, lane: int, first: int, last: int, index: Any, how: Any, value: Any) -> None:
+    for q in range(first, last):
+        i = index[q]
+        if how[q] == SET_TO:
+            target[i, lane] = value[q]
+        elif how[q] == SCALE:
+            target[i, lane] *= value[q]
+        else:
+            target[i, lane] += value[q]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _load(lane: int, segment: int, draw: int, base: Any, p: Any, plan: Any) -> None:
+    """Parameters of a draw with the changes of a segment."""
+    for v in range(base.shape[1]):
+        p[v, lane] = base[draw, v]
+    _apply(p, lane, plan[2][segment], plan[2][segment + 1], plan[3], plan[4], plan[5])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _begin(lane: int, task: int, tasks: Any, base: Any, y0: Any, plan: Any, code: Any, data: Any, s: Any, p: Any, point: Any) -> bool:
+    """Put a task's first segment into a lane; false when a number is not finite."""
+    arm, draw, row = tasks[task, 0], tasks[task, 1], tasks[task, 2]
+    segment = plan[0][arm]
+    _load(lane, segment, draw, base, p, plan)
+    if row < 0:
+        call2(code[INITIAL], (data[P], data[POINT]))
+    fine = True
+    for v in range(s.shape[0]):
+        x = point[v, lane] if row < 0 else y0[row, v]
+        point[v, lane] = x
+    _apply(point, lane, plan[6][segment], plan[6][segment + 1], plan[7], plan[8], plan[9])
+    for v in range(s.shape[0]):
+        s[v, 0, lane] = point[v, lane]
+        fine = fine and np.isfinite(point[v, lane])
+    for v in range(p.shape[0]):
+        fine = fine and np.isfinite(p[v, lane])
+    return fine
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _park(lane: int, s: Any, p: Any) -> None:
+    """Give an idle lane harmless content."""
+    for v in range(s.shape[0]):
+        for q in range(s.shape[1]):
+            s[v, q, lane] = 0.0
+    for v in range(p.shape[0]):
+        p[v, lane] = 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _factor(error: float, order: int, most: float) -> float:
+    """By what to multiply the step size, ``most`` at the most."""
+    if not np.isfinite(error):
+        return 0.1
+    f = 0.9 * max(error, 1e-10) ** (-1.0 / order)
+    if error <= 1.0:
+        return min(max(f, 0.2), most)
+    return max(f, 0.1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _first_step(ratio: float) -> float:
+    """First step size from ``|y|^2 / |f|^2`` in the error norm (Hairer, Norsett and Wanner, section II.4)."""
+    if not np.isfinite(ratio):
+        return 1.0
+    return min(max(0.01 * np.sqrt(ratio), FIRST_STEP), 1e8)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def advance(
+    code: Any, data: Any, arrays: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, order: int, gamma: float,
+    limit: int, out: Any, status: Any, counts: Any, clock: Any, progress: Any,
+) -> None:  # fmt: skip
+    """Integrate tasks over the segments of their arms.
+
+    ``tasks`` (task, 3): arm, draw, row of ``y0`` or -1 for the model's initial values. ``plan``: first segment of each arm,
+    start of each segment, then offsets, index, kind and value of the parameter changes and of the state changes that each
+    segment brings. ``out`` (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps,
+    ``clock`` (task,): where each task stopped. ``progress``: tasks done; a negative number asks to stop.
+    """
+    s, p, ih, ihg, err, mask, theta, point, obs, _drifts = arrays
+    lanes, size, nt = err.shape[0], s.shape[0], times.shape[0]
+    task = np.full(lanes, -1, np.int64)
+    segment, k, count = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
+    t, h, end = np.zeros(lanes), np.ones(lanes), np.full(lanes, np.inf)
+    fresh, rejected, ok = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
+    following, total, active = 0, tasks.shape[0], 0
+    for lane in range(lanes):
+        _park(lane, s, p)
+    while True:
+        any_fresh = False
+        for lane in range(lanes):
+            while task[lane] < 0 and following < total and progress[0] >= 0:
+                r = following
+                following += 1
+                if not _begin(lane, r, tasks, base, y0, plan, code, data, s, p, point):
+                    status[r] = BAD
+                    progress[0] += 1
+                    _park(lane, s, p)
+                    continue
+                task[lane], segment[lane], k[lane], count[lane] = r, plan[0][tasks[r, 0]], 0, 0
+                t[lane] = plan[1][segment[lane]]
+                last = segment[lane] + 1 == plan[0][tasks[r, 0] + 1]
+                end[lane] = np.inf if last else plan[1][segment[lane] + 1]
+                fresh[lane], rejected[lane] = True, False
+                active += 1
+            any_fresh = any_fresh or fresh[lane]
+        if active == 0:
+            break
+        if any_fresh:
+            call5(code[PACE], (data[S], data[P], data[W], data[TOL], data[ERR]))
+            for lane in range(lanes):
+                if fresh[lane]:
+                    h[lane], fresh[lane] = _first_step(err[lane]), False
+        for lane in range(lanes):
+            # land on the end of a segment exactly; a sliver of a step before it is taken along
+            if t[lane] + 1.0001 * h[lane] >= end[lane]:
+                h[lane] = end[lane] - t[lane]
+            ih[lane] = 1.0 / h[lane]
+            ihg[lane] = ih[lane] / gamma
+        call8(code[STEP], (data[S], data[P], data[IH], data[IHG], data[LU], data[W], data[ERR], data[TOL]))
+        counts[0] += 1
+        counts[1] += active
+        want = False
+        for lane in range(lanes):
+            err[lane] = np.sqrt(err[lane] / size)
+            ok[lane] = task[lane] >= 0 and err[lane] <= 1.0
+            mask[lane] = 1.0 if ok[lane] else -1.0
+            want = want or (ok[lane] and k[lane] < nt and times[k[lane]] < min(t[lane] + h[lane], end[lane]))
+        if want:
+            call1(code[DENSE], (data[S],))
+        while want:
+            for lane in range(lanes):
+                theta[lane] = 0.0
+                if ok[lane] and k[lane] < nt and times[k[lane]] < min(t[lane] + h[lane], end[lane]):
+                    theta[lane] = (times[k[lane]] - t[lane]) / h[lane]
+            call3(code[AT], (data[S], data[THETA], data[POINT]))
+            call3(code[OBSERVE], (data[POINT], data[P], data[OBS]))
+            want = False
+            for lane in range(lanes):
+                reach = min(t[lane] + h[lane], end[lane])
+                if ok[lane] and k[lane] < nt and times[k[lane]] < reach:
+                    for j in range(out.shape[2]):
+                        out[task[lane], k[lane], j] = obs[j, lane]
+                    k[lane] += 1
+                    want = want or (k[lane] < nt and times[k[lane]] < reach)
+        call2(code[COMMIT], (data[S], data[MASK]))
+        for lane in range(lanes):
+            if task[lane] < 0:
+                continue
+            r = task[lane]
+            count[lane] += 1
+            grow = _factor(err[lane], order, 1.0 if rejected[lane] else 8.0)
+            rejected[lane] = not ok[lane]
+            if ok[lane]:
+                landed = t[lane] + h[lane] >= end[lane]
+                t[lane] = end[lane] if landed else t[lane] + h[lane]
+                if landed and k[lane] < nt:
+                    segment[lane] += 1
+                    g = segment[lane]
+                    _load(lane, g, tasks[r, 1], base, p, plan)
+                    for v in range(size):
+                        point[v, lane] = s[v, 0, lane]
+                    _apply(point, lane, plan[6][g], plan[6][g + 1], plan[7], plan[8], plan[9])
+                    for v in range(size):
+                        s[v, 0, lane] = point[v, lane]
+                    end[lane] = np.inf if g + 1 == plan[0][tasks[r, 0] + 1] else plan[1][g + 1]
+                    fresh[lane] = True
+            h[lane] *= grow
+            done = k[lane] >= nt
+            failed = OK
+            if not done:
+                if count[lane] >= limit:
+                    failed = STEP_LIMIT
+                elif not fresh[lane] and h[lane] < TINY_STEP * max(abs(t[lane]), 1e-3):
+                    failed = TOO_SMALL if np.isfinite(err[lane]) else NOT_FINITE
+            if done or failed != OK or progress[0] < 0:
+                if done or failed != OK:
+                    status[r] = failed
+                clock[r] = t[lane]
+                if progress[0] >= 0:
+                    progress[0] += 1
+                task[lane], t[lane], h[lane], end[lane], fresh[lane] = -1, 0.0, 1.0, np.inf, False
+                active -= 1
+                _park(lane, s, p)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def relax(
+    code: Any, data: Any, arrays: Any, tasks: Any, base: Any, plan: Any, order: int, gamma: float, limit: int,
+    settle: float, tolerance: float, out: Any, status: Any, counts: Any, progress: Any,
+) -> None:  # fmt: skip
+    """Integrate each task until one accepted step of at least ``settle`` changes no state by more than ``tolerance``, relatively.
+
+    ``out`` (task, state) receives the steady state; tasks without one keep NaN and say so in ``status``.
+    """
+    s, p, ih, ihg, err, mask, _theta, point, _obs, drifts = arrays
+    lanes, size = err.shape[0], s.shape[0]
+    nothing = np.zeros((1, size))
+    task, count = np.full(lanes, -1, np.int64), np.zeros(lanes, np.int64)
+    h = np.ones(lanes)
+    fresh, rejected, ok = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
+    following, total, active = 0, tasks.shape[0], 0
+    for lane in range(lanes):
+        _park(lane, s, p)
+    while True:
+        any_fresh = False
+        for lane in range(lanes):
+            while task[lane] < 0 and following < total and progress[0] >= 0:
+                r = following
+                following += 1
+                if not _begin(lane, r, tasks, base, nothing, plan, code, data, s, p, point):
+                    status[r] = BAD
+                    progress[0] += 1
+                    _park(lane, s, p)
+                    continue
+                task[lane], count[lane], fresh[lane], rejected[lane] = r, 0, True, False
+                active += 1
+            any_fresh = any_fresh or fresh[lane]
+        if active == 0:
+            break
+        if any_fresh:
+            call5(code[PACE], (data[S], data[P], data[W], data[TOL], data[ERR]))
+            for lane in range(lanes):
+                if fresh[lane]:
+                    h[lane], fresh[lane] = _first_step(err[lane]), False
+        for lane in range(lanes):
+            ih[lane] = 1.0 / h[lane]
+            ihg[lane] = ih[lane] / gamma
+        call8(code[STEP], (data[S], data[P], data[IH], data[IHG], data[LU], data[W], data[ERR], data[TOL]))
+        call3(code[DRIFT], (data[S], data[TOL], data[DRIFTS]))
+        counts[0] += 1
+        counts[1] += active
+        for lane in range(lanes):
+            err[lane] = np.sqrt(err[lane] / size)
+            ok[lane] = task[lane] >= 0 and err[lane] <= 1.0
+            mask[lane] = 1.0 if ok[lane] else -1.0
+        call2(code[COMMIT], (data[S], data[MASK]))
+        for lane in range(lanes):
+            if task[lane] < 0:
+                continue
+            r = task[lane]
+            count[lane] += 1
+            settled = ok[lane] and h[lane] >= settle and drifts[lane] <= tolerance
+            grow = _factor(err[lane], order, 1.0 if rejected[lane] else 8.0)
+            rejected[lane] = not ok[lane]
+            h[lane] = min(h[lane] * grow, 100.0 * settle)
+            if settled:
+                for v in range(size):
+                    out[r, v] = s[v, 0, lane]
+                status[r] = OK
+            elif count[lane] >= limit:
+                status[r] = NO_STEADY
+            elif h[lane] < TINY_STEP:
+                status[r] = TOO_SMALL if np.isfinite(err[lane]) else NOT_FINITE
+            elif progress[0] >= 0:
+                continue
+            if progress[0] >= 0:
+                progress[0] += 1
+            task[lane], h[lane], fresh[lane] = -1, 1.0, False
+            active -= 1
+            _park(lane, s, p)

@@ -1,0 +1,216 @@
+"""Tasks -> trajectories, over threads."""
+
+import ctypes
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepatica.compiler.kernel import TABLEAUX, Kernel, Tableau
+from hepatica.solver.drive import GET, SET, advance, relax
+from hepatica.solver.plan import Plan
+from hepatica.solver.status import Status
+from hepatica.solver.workspace import Workspace
+
+Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+FLUSH_DENORMALS = 0x8040
+CHUNK = 512
+LOOSE = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerances:
+    """How accurately, and how long, to integrate.
+
+    Parameters
+    ----------
+    rtol
+        Relative local error of a step.
+    atol
+        Absolute local error of a step, in the units of the states.
+    limit
+        Steps after which a trajectory is given up.
+    settle
+        Model time that a steady state must outlast within one step.
+    drift
+        Relative change over such a step that still counts as none.
+    method
+        ``rodas4`` or ``rodas5p``; by default Rodas4 where rtol is 1e-4 or looser, else Rodas5P.
+    """
+
+    rtol: float = 1e-5
+    atol: float = 1e-7
+    limit: int = 20_000
+    settle: float = 1e5
+    drift: float = 1e-9
+    method: str | None = None
+
+    @property
+    def tableau(self) -> Tableau:
+        """The method's coefficients."""
+        return TABLEAUX[self.method or ("rodas4" if self.rtol >= LOOSE else "rodas5p")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectories:
+    """What came out.
+
+    Parameters
+    ----------
+    values
+        Shape (task, time, observable), or (task, state) for steady states; NaN from a failure on.
+    status
+        Shape (task,), values of :class:`~hepatica.solver.status.Status`.
+    stopped
+        Model time at which each task ended, shape (task,).
+    steps, lane_steps
+        Steps made, and the steps times the lanes that were busy.
+    """
+
+    values: Array
+    status: NDArray[np.int8]
+    stopped: Array
+    steps: int
+    lane_steps: int
+
+
+def integrate(
+    kernel: Kernel, plan: Plan, tasks: NDArray[np.int64], base: Array, times: Array, *,
+    y0: Array | None = None, tolerances: Tolerances | None = None, threads: int = 1, progress: Progress | None = None,
+) -> Trajectories:  # fmt: skip
+    """Integrate tasks and read the observables.
+
+    Parameters
+    ----------
+    kernel
+        The compiled model.
+    plan
+        Segments of the arms.
+    tasks
+        Shape (task, 3): arm, row of ``base``, row of ``y0`` (-1: the model's initial values).
+    base
+        Parameter sets, shape (draw, parameter).
+    times
+        Reading times, ascending, shape (time,).
+    y0
+        Initial states, shape (row, state).
+    threads
+        Worker threads; the result does not depend on their number.
+    progress
+        Called with (tasks done, tasks) now and then.
+
+    Returns
+    -------
+    Trajectories
+        ``values`` of shape (task, time, observable).
+    """
+    tol = tolerances or Tolerances()
+    rows = np.zeros((1, len(kernel.states))) if y0 is None else np.ascontiguousarray(y0)
+    out = np.full((len(tasks), len(times), len(kernel.observables)), np.nan)
+    stopped = np.zeros(len(tasks))
+
+    def work(space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]) -> None:
+        advance(
+            space.code, space.data, space.arrays, tasks[part], base, rows, plan.arrays, times, tol.tableau.order,
+            tol.tableau.gamma, tol.limit, out[part], status, counts, stopped[part], flag,
+        )  # fmt: skip
+
+    status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
+    return Trajectories(values=out, status=status, stopped=stopped, steps=int(counts[0]), lane_steps=int(counts[1]))
+
+
+def find_steady_states(
+    kernel: Kernel, plan: Plan, tasks: NDArray[np.int64], base: Array, *,
+    tolerances: Tolerances | None = None, threads: int = 1, progress: Progress | None = None,
+) -> Trajectories:  # fmt: skip
+    """Follow tasks to where nothing changes any more.
+
+    The steps of a Rosenbrock method grow without bound near a stable steady state, so that the last ones act as Newton
+    steps. A task that does not settle within the step limit ends as ``NO_STEADY_STATE``.
+
+    Returns
+    -------
+    Trajectories
+        ``values`` of shape (task, state).
+    """
+    tol = tolerances or Tolerances()
+    out = np.full((len(tasks), len(kernel.states)), np.nan)
+    limit = min(tol.limit, 2000)
+
+    def work(space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]) -> None:
+        relax(
+            space.code, space.data, space.arrays, tasks[part], base, plan.arrays, tol.tableau.order, tol.tableau.gamma,
+            limit, tol.settle, tol.drift, out[part], status, counts, flag,
+        )  # fmt: skip
+
+    status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
+    return Trajectories(values=out, status=status, stopped=np.zeros(len(tasks)), steps=int(counts[0]), lane_steps=int(counts[1]))
+
+
+Work = Callable[[Workspace, slice, "NDArray[np.int8]", "NDArray[np.int64]", "NDArray[np.int64]"], None]
+
+
+def _spread(
+    kernel: Kernel, tol: Tolerances, total: int, threads: int, progress: Progress | None, work: Work
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Let threads take chunks of tasks until none is left; an interrupt stops them between two steps."""
+    status = np.full(total, int(Status.NOT_RUN), np.int8)
+    queue: SimpleQueue[slice] = SimpleQueue()
+    chunk = max(kernel.lanes, min(CHUNK, -(-total // max(1, threads))))
+    for first in range(0, total, chunk):
+        queue.put(slice(first, min(total, first + chunk)))
+    flags = [np.zeros(1, np.int64) for _ in range(threads)]
+    finished = np.zeros(threads, np.int64)
+    counts = np.zeros((threads, 2), np.int64)
+
+    def worker(me: int) -> None:
+        space = Workspace(kernel, tol.tableau, tol.rtol, tol.atol)
+        while flags[me][0] >= 0:
+            try:
+                part = queue.get_nowait()
+            except Empty:
+                return
+            with _flushed_denormals(space):
+                work(space, part, status[part], counts[me], flags[me])
+            if flags[me][0] >= 0:
+                finished[me] += part.stop - part.start
+                flags[me][0] = 0
+
+    if threads == 1 and progress is None:
+        worker(0)
+        return status, counts.sum(axis=0)
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(worker, me) for me in range(threads)]
+        try:
+            while wait(futures, timeout=0.2).not_done:
+                if progress is not None:
+                    progress(int(finished.sum() + sum(max(0, f[0]) for f in flags)), total)
+        except BaseException:
+            for flag in flags:
+                flag[0] = -1
+            raise
+        for future in futures:
+            future.result()
+    if progress is not None:
+        progress(total, total)
+    return status, counts.sum(axis=0)
+
+
+@contextmanager
+def _flushed_denormals(space: Workspace) -> Iterator[None]:
+    """Count denormals as zero in this thread meanwhile: on decaying states they would halve the speed."""
+    get, put = (ctypes.CFUNCTYPE(None, ctypes.c_void_p)(int(space.code[k])) for k in (GET, SET))
+    here = space.control.ctypes.data
+    get(here)
+    space.control[1] = space.control[0] | FLUSH_DENORMALS
+    put(here + 4)
+    try:
+        yield
+    finally:
+        put(here)
