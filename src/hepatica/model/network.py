@@ -70,6 +70,7 @@ class Parameter:
     prior: Prior | None = None
     bounds: tuple[float, float] | None = None
     evidence: Evidence | None = None
+    annotations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class Reaction:
     modifiers: tuple[str, ...] = ()
     reversible: bool = False
     name: str = ""
+    annotations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +142,17 @@ class Model:
     def digest(self) -> str:
         """SHA-256 over everything that can change a number (names, notes and origins left out)."""
         parts = (
-            self.compartments, self.species, self.reactions, self.rules, self.initial_assignments,
+            tuple((c.id, c.size, c.unit, c.constant) for c in self.compartments),
+            tuple(
+                (s.id, s.compartment, s.initial, s.unit, s.amount, s.substance_only, s.boundary, s.constant)
+                for s in self.species
+            ),
+            tuple((r.id, r.reactants, r.products, r.rate) for r in self.reactions),
+            self.rules,
+            self.initial_assignments,
             tuple((p.id, p.value, p.unit, p.constant, p.prior) for p in self.parameters),
             tuple(sorted(self.units.items())),
-        )  # fmt: skip
+        )
         return sha256(repr(parts).encode()).hexdigest()
 
     @cached_property

@@ -1,0 +1,132 @@
+"""Whether a model is consistent enough to be computed."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from hepatica.errors import ModelError, did_you_mean
+from hepatica.model.expression import Expression, Number, symbols, walk
+from hepatica.model.issue import Issue
+from hepatica.model.network import Model
+
+
+def check_structure(model: Model) -> tuple[Issue, ...]:
+    """Give every contradiction that makes a model impossible to compute.
+
+    Ids are unique, every name is defined, nothing is determined twice, no assignment rule depends on itself, and every
+    number is finite.
+    """
+    checks = (_duplicates, _undefined, _determined_twice, _loops, _not_finite)
+    return tuple(issue for check in checks for issue in check(model))
+
+
+def require_structure(model: Model) -> Model:
+    """Give the model back, or raise :class:`ModelError` with the first contradiction and how many there are."""
+    issues = check_structure(model)
+    if issues:
+        more = f" ({len(issues) - 1} more like this.)" if len(issues) > 1 else ""
+        raise ModelError(f"{issues[0]}{more}")
+    return model
+
+
+def formulas(model: Model) -> Iterator[tuple[str, str, Expression]]:
+    """Give every formula as (id of its element, what it is, expression)."""
+    for reaction in model.reactions:
+        yield reaction.id, f"the rate of '{reaction.id}'", reaction.rate
+    for rule in model.rules:
+        yield rule.variable, f"the {rule.kind} rule of '{rule.variable}'", rule.expression
+    for assignment in model.initial_assignments:
+        yield assignment.symbol, f"the initial assignment of '{assignment.symbol}'", assignment.expression
+
+
+def place(model: Model, element: str) -> str:
+    """Give ``file:line`` of an element, or its id."""
+    return model.origin.get(element, element)
+
+
+def _error(model: Model, element: str, message: str) -> Issue:
+    return Issue(severity="error", where=place(model, element), message=message)
+
+
+def _duplicates(model: Model) -> Iterator[Issue]:
+    groups = (model.compartments, model.species, model.parameters, model.reactions)
+    for name, count in Counter(e.id for group in groups for e in group).items():
+        if count > 1:
+            yield _error(model, name, f"the id '{name}' is given to {count} elements; rename all but one.")
+
+
+def _undefined(model: Model) -> Iterator[Issue]:
+    compartments = {c.id for c in model.compartments}
+    species = {s.id for s in model.species}
+    known = compartments | species | {p.id for p in model.parameters}
+    for s in model.species:
+        if s.compartment not in compartments:
+            hint = did_you_mean(s.compartment, compartments)
+            yield _error(model, s.id, f"species '{s.id}' lies in no compartment '{s.compartment}'.{hint}")
+    for reaction in model.reactions:
+        for name in dict.fromkeys([n for n, _ in (*reaction.reactants, *reaction.products)] + list(reaction.modifiers)):
+            if name not in species:
+                yield _error(model, reaction.id, f"no species '{name}'.{did_you_mean(name, species)}")
+    for element, what, expression in formulas(model):
+        for name in sorted(symbols(expression) - known):
+            yield _error(model, element, f"no species or parameter '{name}' for {what}.{did_you_mean(name, known)}")
+    targets = [r.variable for r in model.rules] + [a.symbol for a in model.initial_assignments]
+    for name in [*targets, *model.observables]:
+        if name not in known:
+            yield _error(model, name, f"no species or parameter '{name}'.{did_you_mean(name, known)}")
+
+
+def _determined_twice(model: Model) -> Iterator[Issue]:
+    ruled = Counter(r.variable for r in model.rules)
+    initial = Counter(a.symbol for a in model.initial_assignments)
+    assigned = {r.variable for r in model.rules if r.kind == "assignment"}
+    for name, count in ruled.items():
+        if count > 1:
+            yield _error(model, name, f"'{name}' has {count} rules; keep one.")
+        if getattr(model.by_id.get(name), "constant", False):
+            yield _error(model, name, f"'{name}' is constant but has a rule; declare it variable.")
+    for name, count in initial.items():
+        if count > 1 or name in assigned:
+            yield _error(model, name, f"'{name}' is given at time zero more than once; keep one.")
+    fixed = {s.id for s in model.species if s.boundary or s.constant}
+    for reaction in model.reactions:
+        for name in dict.fromkeys(n for n, _ in (*reaction.reactants, *reaction.products)):
+            if name in ruled and name not in fixed:
+                yield _error(
+                    model, reaction.id, f"species '{name}' is changed by reaction '{reaction.id}' and by a rule; keep one."
+                )
+
+
+def _loops(model: Model) -> Iterator[Issue]:
+    edges: dict[str, frozenset[str]] = {r.variable: symbols(r.expression) for r in model.rules if r.kind == "assignment"}
+    loop = find_loop(edges)
+    if not loop:
+        loop = find_loop(edges | {a.symbol: symbols(a.expression) for a in model.initial_assignments})
+    if loop:
+        path = " -> ".join((*loop, loop[0]))
+        yield _error(model, loop[0], f"the rules {path} depend on each other in a circle; break it.")
+
+
+def find_loop(edges: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
+    """Give the names on one circle of dependencies, or nothing."""
+    try:
+        TopologicalSorter({name: needed & edges.keys() for name, needed in edges.items()}).prepare()
+    except CycleError as error:
+        return tuple(reversed(error.args[1][1:]))
+    return ()
+
+
+def _not_finite(model: Model) -> Iterator[Issue]:
+    values = [(p.id, f"parameter '{p.id}' is", p.value) for p in model.parameters]
+    values += [(s.id, f"the initial value of species '{s.id}' is", s.initial) for s in model.species]
+    values += [(c.id, f"the size of compartment '{c.id}' is", c.size) for c in model.compartments]
+    values += [
+        (e, f"{what} contains", node.value) for e, what, x in formulas(model) for node in walk(x) if isinstance(node, Number)
+    ]
+    for reaction in model.reactions:
+        for name, stoichiometry in (*reaction.reactants, *reaction.products):
+            values.append((reaction.id, f"the stoichiometry of '{name}' in '{reaction.id}' is", stoichiometry))
+    for element, what, value in values:
+        if not math.isfinite(value):
+            yield _error(model, element, f"{what} {value}; expected a finite number.")

@@ -1,0 +1,382 @@
+"""SBML Level 2 and 3 into a model."""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import libsbml
+
+from hepatica.errors import FormatError, HostileFileError, ModelError, UnsupportedError, did_you_mean
+from hepatica.model.dimensions import DIMENSIONLESS, Unit
+from hepatica.model.expression import Expression, Number, Symbol, walk
+from hepatica.model.network import Compartment, InitialAssignment, Model, Parameter, Reaction, Rule, Species
+from hepatica.model.structure import formulas, require_structure
+from hepatica.sbml.annotation import read_annotations, read_evidence, read_observables
+from hepatica.sbml.flux import inline_fluxes
+from hepatica.sbml.guard import guard_xml, read_text
+from hepatica.sbml.mathml import MathReader
+from hepatica.sbml.units import UnitReader, readable
+
+_PACKAGE = re.compile(r"(\w+):required\s*=\s*[\"']true[\"']")
+MAX_TERMS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the elements of a text stand, for error messages.
+
+    Parameters
+    ----------
+    name
+        File name.
+    lines
+        ``{id: "file:line"}`` where an element, or an unknown name, stands in what the user wrote; empty for SBML, whose
+        own line numbers are used.
+    declared
+        Names that the user's text declares; a name that is only used is unknown.
+    """
+
+    name: str
+    lines: Mapping[str, str] = field(default_factory=dict)
+    declared: frozenset[str] | None = None
+
+    def of(self, element: str, line: int = 0) -> str:
+        """Give ``file:line`` of an element."""
+        if element in self.lines:
+            return self.lines[element]
+        return f"{self.name}:{line}" if line and self.declared is None else self.name
+
+
+def read_sbml(source: Path | str) -> Model:
+    """Read a model in SBML Level 2 or 3.
+
+    Function definitions are expanded, local parameters renamed ``reaction.parameter``, ids of reactions in formulas replaced
+    by their rates, and units turned into readable texts (``1/(nM*min)``).
+
+    Parameters
+    ----------
+    source
+        A path, or the SBML text itself (it begins with ``<``).
+
+    Returns
+    -------
+    Model
+        Complete and consistent; ``origin`` holds ``file:line`` of every element.
+
+    Raises
+    ------
+    HostileFileError
+        Refused before libSBML saw it.
+    FormatError
+        No SBML that libSBML can read, with file and line.
+    UnsupportedError
+        Events, algebraic rules, constraints, delays, fast reactions, conversion factors, variable stoichiometry,
+        compartments that change, required packages; by name.
+    ModelError
+        A contradiction: undefined or duplicate names, missing values, circular rules.
+    """
+    if isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith("<"):
+        return read_document(source.lstrip("\ufeff"), Place(name="SBML text"))
+    path = Path(source)
+    return read_document(read_text(path), Place(name=path.name))
+
+
+def read_document(text: str, place: Place) -> Model:
+    """Read SBML text whose elements stand at a known place."""
+    guard_xml(text, place.name)
+    root = re.search(r"<(?:\w+:)?sbml\b[^>]*>", text)
+    package = _PACKAGE.search(root[0]) if root else None
+    if package:
+        raise UnsupportedError(f"{place.name}: the SBML package '{package[1]}' is not supported; flatten the model first.")
+    document = libsbml.readSBMLFromString(text)
+    for i in range(document.getNumErrors()):
+        error = document.getError(i)
+        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
+            lines = [line.strip() for line in error.getMessage().splitlines() if line.strip()]
+            reason = (lines[-1] if lines else error.getShortMessage()).removesuffix(".")
+            raise FormatError(f"{place.of('', error.getLine())}: not valid SBML: {reason}.")
+    if document.getModel() is None:
+        raise FormatError(f"{place.name}: no SBML model; expected an 'sbml' element with a 'model'.")
+    if document.getLevel() not in {2, 3}:
+        raise UnsupportedError(f"{place.name}: SBML Level {document.getLevel()} is not supported; convert it to Level 3.")
+    return _Reader(document, place).model()
+
+
+class _Reader:
+    """Reads one document; holds it, because libSBML frees its trees with it."""
+
+    def __init__(self, document: Any, place: Place) -> None:
+        self.document = document
+        self.sbml = document.getModel()
+        self.place = place
+        self.level: int = document.getLevel()
+        _refuse_unsupported(self.sbml, place)
+        self.units = UnitReader(self.sbml, place.name)
+        self.ruled: set[str] = {r.getVariable() for r in self.sbml.getListOfRules()}
+        self.initial: set[str] = {a.getSymbol() for a in self.sbml.getListOfInitialAssignments()}
+        self.math = MathReader(functions=dict(self._functions()))
+        self.constants: dict[str, Expression] = dict(self._stoichiometry_names())
+
+    def model(self) -> Model:
+        """Give the model."""
+        compartments = tuple(self._compartment(c) for c in self.sbml.getListOfCompartments())
+        sizes = {c.getId(): self._compartment_unit(c) for c in self.sbml.getListOfCompartments()}
+        species = tuple(self._species(s, sizes) for s in self.sbml.getListOfSpecies())
+        parameters = [self._parameter(p, p.getId()) for p in self.sbml.getListOfParameters()]
+        reactions = tuple(self._reaction(r, parameters) for r in self.sbml.getListOfReactions())
+        rules = tuple(self._rule(r) for r in self.sbml.getListOfRules())
+        assignments = tuple(self._initial_assignment(a) for a in self.sbml.getListOfInitialAssignments())
+        self._require_values(parameters, species)
+        model = Model(
+            id=self.sbml.getId() or Path(self.place.name).stem,
+            name=self.sbml.getName() or "",
+            units=self._base_units(),
+            compartments=compartments,
+            species=species,
+            parameters=tuple(parameters),
+            reactions=reactions,
+            rules=rules,
+            initial_assignments=assignments,
+            observables=read_observables(self.sbml),
+            origin=self._origin(),
+        )
+        model = inline_fluxes(model)
+        terms = itertools.islice((1 for _, _, x in formulas(model) for _ in walk(x)), MAX_TERMS + 1)
+        if sum(terms) > MAX_TERMS:
+            raise HostileFileError(f"{self.place.name}: refused because its formulas have more than {MAX_TERMS} terms.")
+        return require_structure(model)
+
+    def _where(self, element: Any, name: str = "") -> str:
+        return self.place.of(name or element.getId(), element.getLine())
+
+    def _formula(self, element: Any, name: str, what: str, names: Mapping[str, Expression] | None = None) -> Expression:
+        where = f"{self._where(element, name)}: {what}"
+        tree = element.getMath()
+        if tree is None:
+            raise ModelError(f"{where} has no formula.")
+        reader = MathReader(functions=self.math.functions, where=where)
+        return reader.read(tree, {**self.constants, **(names or {})})
+
+    def _functions(self) -> Iterator[tuple[str, tuple[tuple[str, ...], Any]]]:
+        for definition in self.sbml.getListOfFunctionDefinitions():
+            if definition.getBody() is None:
+                raise ModelError(f"{self._where(definition)}: function '{definition.getId()}' has no body.")
+            names = tuple(definition.getArgument(i).getName() for i in range(definition.getNumArguments()))
+            yield definition.getId(), (names, definition.getBody())
+
+    def _stoichiometry_names(self) -> Iterator[tuple[str, Expression]]:
+        for reaction in self.sbml.getListOfReactions():
+            for reference in (*reaction.getListOfReactants(), *reaction.getListOfProducts()):
+                if reference.getId():
+                    yield reference.getId(), Number(self._stoichiometry(reaction, reference))
+
+    def _stoichiometry(self, reaction: Any, reference: Any) -> float:
+        key = reference.getId()
+        variable = reference.isSetStoichiometryMath() or (key and (key in self.ruled or key in self.initial))
+        if variable:
+            raise UnsupportedError(
+                f"{self._where(reaction)}: reaction '{reaction.getId()}' has a variable stoichiometry of "
+                f"'{reference.getSpecies()}', which is not supported."
+            )
+        if self.level == 3 and not reference.isSetStoichiometry():
+            raise ModelError(
+                f"{self._where(reaction)}: reaction '{reaction.getId()}' has no stoichiometry of '{reference.getSpecies()}'."
+            )
+        return float(reference.getStoichiometry())
+
+    def _base_units(self) -> dict[str, str]:
+        kinds = {"time": "second", "substance": "mole", "volume": "litre"}
+        units: dict[str, str] = {}
+        for key, default in kinds.items():
+            unit = self._base_unit(key, default)
+            if unit is not None:
+                units[key] = self._text(unit, key, self.place.name)
+        extent = self.units.unit(self.sbml.getExtentUnits()) if self.level == 3 else None
+        substance = self._base_unit("substance", "mole")
+        if extent is not None and not (substance and extent.same(substance)):
+            units["extent"] = readable(extent)
+        return units
+
+    def _text(self, unit: Unit, key: str, where: str) -> str:
+        attribute = self._base_attribute(key)
+        return self.units.text(attribute, f"{where}: ") if attribute else readable(unit, where=f"{where}: ")
+
+    def _base_attribute(self, key: str) -> str:
+        if self.level == 3:
+            getters = {
+                "time": self.sbml.getTimeUnits, "substance": self.sbml.getSubstanceUnits, "volume": self.sbml.getVolumeUnits,
+                "area": self.sbml.getAreaUnits, "length": self.sbml.getLengthUnits,
+            }  # fmt: skip
+            return str(getters[key]() or "")
+        return key if self.units.unit(key) is not None else ""
+
+    def _base_unit(self, key: str, default: str) -> Unit | None:
+        attribute = self._base_attribute(key)
+        if attribute:
+            return self.units.unit(attribute)
+        return self.units.unit(default) if self.level == 2 else None
+
+    def _compartment_unit(self, c: Any) -> Unit | None:
+        if c.getUnits():
+            return self.units.unit(c.getUnits())
+        dimensions = c.getSpatialDimensionsAsDouble() if c.isSetSpatialDimensions() or self.level == 2 else math.nan
+        if dimensions == 0:
+            return DIMENSIONLESS
+        if dimensions == 3:
+            return self._base_unit("volume", "litre")
+        if dimensions == 2:
+            area = self.units.unit("metre")
+            return self._base_unit("area", "") or (area.power(2) if area and self.level == 2 else None)
+        return self._base_unit("length", "metre") if dimensions == 1 else None
+
+    def _compartment(self, c: Any) -> Compartment:
+        key, where = c.getId(), self._where(c)
+        unit = self._compartment_unit(c)
+        size = float(c.getSize()) if c.isSetSize() else 1.0 if key in self.initial or c.getSpatialDimensions() == 0 else None
+        if size is None:
+            raise ModelError(f"{where}: compartment '{key}' has no size; give it one.")
+        return Compartment(
+            id=key,
+            size=size,
+            unit=self.units.text(c.getUnits(), f"{where}: ") or (readable(unit) if unit else ""),
+            name=c.getName() or "",
+            annotations=read_annotations(c),
+        )
+
+    def _species(self, s: Any, sizes: Mapping[str, Unit | None]) -> Species:
+        key, where = s.getId(), self._where(s)
+        if s.isSetConversionFactor():
+            raise UnsupportedError(f"{where}: species '{key}' has a conversionFactor, which is not supported.")
+        substance_only = bool(s.getHasOnlySubstanceUnits())
+        amount = bool(s.isSetInitialAmount()) or (substance_only and not s.isSetInitialConcentration())
+        declared = s.getSubstanceUnits()
+        if declared and self.units.unit(declared) is None:
+            self.units.text(declared, f"{where}: species '{key}': ")
+        unit = self.units.unit(declared) if declared else self._base_unit("substance", "mole")
+        size = sizes.get(s.getCompartment())
+        if not amount:
+            unit = unit.times(size, -1) if unit and size else None
+        return Species(
+            id=key,
+            compartment=s.getCompartment(),
+            initial=float(s.getInitialAmount() if s.isSetInitialAmount() else s.getInitialConcentration())
+            if s.isSetInitialAmount() or s.isSetInitialConcentration()
+            else 0.0,
+            unit=readable(unit, where=f"{where}: species '{key}': ") if unit else "",
+            amount=amount,
+            substance_only=substance_only,
+            boundary=bool(s.getBoundaryCondition()),
+            constant=bool(s.getConstant()),
+            name=s.getName() or "",
+            annotations=read_annotations(s),
+        )
+
+    def _parameter(self, p: Any, key: str) -> Parameter:
+        where = f"{self._where(p, key)}: "
+        evidence = read_evidence(p)
+        return Parameter(
+            id=key,
+            value=float(p.getValue()) if p.isSetValue() else 0.0,
+            unit=self.units.text(p.getUnits() or "", f"{where}parameter '{key}': "),
+            name=p.getName() or "",
+            constant=bool(p.getConstant()) if hasattr(p, "getConstant") and "." not in key else True,
+            annotations=read_annotations(p),
+            prior=evidence.prior,
+            bounds=evidence.bounds,
+            evidence=evidence.evidence,
+        )
+
+    def _reaction(self, r: Any, parameters: list[Parameter]) -> Reaction:
+        key, where = r.getId(), self._where(r)
+        if r.isSetFast() and r.getFast():
+            raise UnsupportedError(f"{where}: reaction '{key}' is fast, which is not supported.")
+        law = r.getKineticLaw()
+        if law is None:
+            raise ModelError(f"{where}: reaction '{key}' has no rate law; give it one.")
+        names: dict[str, Expression] = {}
+        for p in law.getListOfLocalParameters() if self.level == 3 else law.getListOfParameters():
+            local = f"{key}.{p.getId()}"
+            if not p.isSetValue():
+                raise ModelError(f"{where}: local parameter '{local}' has no value.")
+            parameters.append(self._parameter(p, local))
+            names[p.getId()] = Symbol(local)
+        return Reaction(
+            id=key,
+            reactants=tuple((x.getSpecies(), self._stoichiometry(r, x)) for x in r.getListOfReactants()),
+            products=tuple((x.getSpecies(), self._stoichiometry(r, x)) for x in r.getListOfProducts()),
+            rate=self._formula(law, key, f"the rate of '{key}'", names),
+            modifiers=tuple(x.getSpecies() for x in r.getListOfModifiers()),
+            reversible=bool(r.getReversible()),
+            name=r.getName() or "",
+            annotations=read_annotations(r),
+        )
+
+    def _rule(self, r: Any) -> Rule:
+        variable = r.getVariable()
+        kind = "rate" if r.isRate() else "assignment"
+        return Rule(
+            kind="rate" if r.isRate() else "assignment",
+            variable=variable,
+            expression=self._formula(r, variable, f"the {kind} rule of '{variable}'"),
+        )
+
+    def _initial_assignment(self, a: Any) -> InitialAssignment:
+        symbol = a.getSymbol()
+        return InitialAssignment(
+            symbol=symbol, expression=self._formula(a, symbol, f"the initial assignment of '{symbol}'")
+        )
+
+    def _require_values(self, parameters: list[Parameter], species: tuple[Species, ...]) -> None:
+        """Raise for the first name that has no value, or that the user's text only uses and never declares."""
+        assigned = self.initial | {r.getVariable() for r in self.sbml.getListOfRules() if r.isAssignment()}
+        without = {p.getId(): "parameter" for p in self.sbml.getListOfParameters() if not p.isSetValue()}
+        without |= {
+            s.getId(): "species"
+            for s in self.sbml.getListOfSpecies()
+            if not (s.isSetInitialAmount() or s.isSetInitialConcentration())
+        }
+        missing = {name: kind for name, kind in without.items() if name not in assigned}
+        known = ({p.id for p in parameters} | {s.id for s in species} | set(self.place.declared or ())) - set(missing)
+        lines = {e.getId(): e.getLine() for e in (*self.sbml.getListOfParameters(), *self.sbml.getListOfSpecies())}
+        messages = []
+        for name, kind in missing.items():
+            where = self.place.of(name, lines[name])
+            if self.place.declared is not None and name not in self.place.declared:
+                things = "species" if kind == "species" else "species or parameter"
+                messages.append(f"{where}: no {things} '{name}'.{did_you_mean(name, known)}")
+            else:
+                messages.append(f"{where}: {kind} '{name}' has no value; give it one.")
+        if messages:
+            more = f" ({len(messages) - 1} more like this.)" if len(messages) > 1 else ""
+            raise ModelError(messages[0] + more)
+
+    def _origin(self) -> dict[str, str]:
+        groups = (
+            self.sbml.getListOfCompartments(), self.sbml.getListOfSpecies(), self.sbml.getListOfParameters(),
+            self.sbml.getListOfReactions(),
+        )  # fmt: skip
+        return {e.getId(): self.place.of(e.getId(), e.getLine()) for group in groups for e in group}
+
+
+def _refuse_unsupported(sbml: Any, place: Place) -> None:
+    """Raise :class:`UnsupportedError` for the first construct that hepatica does not do, by name."""
+    for what, elements in (
+        ("event", sbml.getListOfEvents()),
+        ("constraint", sbml.getListOfConstraints()),
+        ("algebraic rule", [r for r in sbml.getListOfRules() if r.isAlgebraic()]),
+    ):
+        for element in elements:
+            name = element.getId() or element.getMetaId()
+            called = f"{what} '{name}'" if name else what
+            raise UnsupportedError(f"{place.of(name, element.getLine())}: the {called} is not supported; remove it.")
+    if sbml.isSetConversionFactor():
+        raise UnsupportedError(f"{place.name}: the model's conversionFactor is not supported; rescale the species.")
+    compartments = {c.getId() for c in sbml.getListOfCompartments()}
+    for rule in sbml.getListOfRules():
+        if rule.getVariable() in compartments:
+            where = place.of(rule.getVariable(), rule.getLine())
+            raise UnsupportedError(f"{where}: compartment '{rule.getVariable()}' changes in time, which is not supported.")

@@ -1,0 +1,131 @@
+"""Where the names of an Antimony text stand: declarations, assignments, reactions, first mentions."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hepatica.errors import ModelError, UnsupportedError
+
+_COMMENT = re.compile(r'"[^"\n]*"|//[^\n]*|#[^\n]*|/\*.*?\*/|```.*?```', re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_BLOCK = re.compile(r"\s*\*?(?:model|module)\b")
+_FUNCTION = re.compile(r"\s*function\b")
+_END = re.compile(r"\s*end\b")
+_DECLARATION = re.compile(
+    r"\s*(?:(?:const|var|ext|substanceOnly)\s+)*(?:species|compartment|formula|reaction|gene|operator)\s+(.*)|"
+    r"\s*(?:const|var)\s+(.*)"
+)
+_DECLARED = re.compile(r"\s*\$?([A-Za-z_]\w*)\s*(?:in\s+\w+)?\s*((?::|')?=(?![=>]))?")
+_ASSIGNMENT = re.compile(r"\s*\$?([A-Za-z_]\w*)\s*(?:in\s+\w+\s*)?((?::|')?=)(?![=>])")
+_LABEL = re.compile(r"\s*([A-Za-z_]\w*)\s*:(?!=)")
+_PLACED = re.compile(r"\s*\$?([A-Za-z_]\w*)\s+in\s+\w+\s*$")
+_UNIT = re.compile(r"\s*unit\s+([A-Za-z_]\w*)\s*=")
+_HAS = re.compile(r"\s*\w+\s+has\s+([A-Za-z_]\w*)\s*$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What an Antimony text declares, and where.
+
+    Parameters
+    ----------
+    lines
+        ``file:line`` of the place where a name is declared or given, else where it is first mentioned.
+    declared
+        Names of reactions, declared names, and names that are given a value or rule.
+    units_defined, units_used
+        Names of unit definitions, and of units after ``has``.
+    block_end
+        Where the text behind ``model name()`` begins; 0 when there is no such line.
+    """
+
+    lines: dict[str, str]
+    declared: frozenset[str]
+    units_defined: frozenset[str]
+    units_used: frozenset[str]
+    block_end: int = 0
+
+
+def scan_antimony(parts: Sequence[tuple[str, str]]) -> Scan:
+    """Find where names are declared in Antimony texts that are read as one model.
+
+    Parameters
+    ----------
+    parts
+        (file name, text) in order.
+
+    Raises
+    ------
+    ModelError
+        When a name is given, or a reaction named, twice (Antimony keeps the last one in silence).
+    UnsupportedError
+        When the texts hold more than one model.
+    """
+    declared: dict[str, str] = {}
+    mentioned: dict[str, str] = {}
+    given: dict[tuple[str, str], str] = {}
+    units_defined: set[str] = set()
+    units_used: set[str] = set()
+    blocks = 0
+    in_function = False
+    for where, statement in _statements(parts):
+        if _END.match(statement) or _FUNCTION.match(statement):
+            in_function = _FUNCTION.match(statement) is not None
+            continue
+        if in_function:
+            continue
+        if _BLOCK.match(statement):
+            blocks += 1
+            if blocks > 1:
+                raise UnsupportedError(f"{where}: a second model in one text is not supported; give one model.")
+            continue
+        if unit := _UNIT.match(statement):
+            units_defined.add(unit[1])
+            continue
+        if has := _HAS.match(statement):
+            units_used.add(has[1])
+        for name, role in _roles(statement):
+            if role and given.setdefault((name, role), where) != where:
+                raise ModelError(f"{where}: '{name}' is given twice, first at {given[name, role]}; keep one.")
+            declared.setdefault(name, where)
+        for name in _NAME.findall(statement):
+            mentioned.setdefault(name, where)
+    return Scan(
+        lines=mentioned | declared,
+        declared=frozenset(declared),
+        units_defined=frozenset(units_defined),
+        units_used=frozenset(units_used),
+        block_end=_block_end(parts[0][1]) if blocks else 0,
+    )
+
+
+def _bare(text: str) -> str:
+    """Blank out comments and quoted names, keeping every place."""
+    return _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+
+
+def _block_end(text: str) -> int:
+    head = re.search(r"(?:^|[;\n])\s*\*?(?:model|module)\b[^\n;]*", _bare(text))
+    return head.end() if head else 0
+
+
+def _roles(statement: str) -> Iterator[tuple[str, str]]:
+    """Give the names that a statement declares, each with what it is given: ``=``, ``:=``, ``'=``, a reaction, or nothing."""
+    if declaration := _DECLARATION.match(statement):
+        for item in (declaration[1] or declaration[2] or "").split(","):
+            if name := _DECLARED.match(item):
+                yield name[1], name[2] or ""
+    elif assignment := _ASSIGNMENT.match(statement):
+        yield assignment[1], assignment[2]
+    elif label := _LABEL.match(statement):
+        yield label[1], "reaction"
+    elif placed := _PLACED.match(statement):
+        yield placed[1], ""
+
+
+def _statements(parts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for name, text in parts:
+        for number, line in enumerate(_bare(text).split("\n"), start=1):
+            for statement in line.split(";"):
+                if statement.strip():
+                    yield f"{name}:{number}", statement
