@@ -15,7 +15,7 @@
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 class HepaticaError(Exception):
@@ -85,12 +85,19 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     " Did you mean 'pMEK'?"
     """
     names = sorted(set(known))
-    near = get_close_matches(name, names, n=3, cutoff=0.6)
+    near = _near(name, names)
     if not near:
         lower = {n.lower(): n for n in names}
-        near = [lower[m] for m in get_close_matches(name.lower(), list(lower), n=3, cutoff=0.6)]
+        near = [lower[n] for n in _near(name.lower(), list(lower))]
     if near:
         return " Did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
     if 0 < len(names) <= 12:
         return " Known: " + ", ".join(names) + "."
     return ""
+
+
+def _near(name: str, names: list[str]) -> list[str]:
+    """Give up to three names that are near, leaving out those that are much farther than the nearest."""
+    near = get_close_matches(name, names, n=3, cutoff=0.6)
+    likeness = [SequenceMatcher(None, n, name).ratio() for n in near]
+    return [n for n, ratio in zip(near, likeness, strict=True) if ratio > likeness[0] - 0.15]

@@ -89,7 +89,8 @@ def _factor_unit(tokens: list[str]) -> Any:
 
 def _named_unit(name: str) -> Any:
     try:
-        return registry().Unit(registry().UnitsContainer({registry().get_name(name): 1}))
+        known = registry().get_name(name)
+        return registry().Unit(registry().UnitsContainer({known: 1})) if known else registry().dimensionless
     except (pint.UndefinedUnitError, pint.OffsetUnitCalculusError) as error:  # the latter: a prefix before degC
         raise UnitError(f"the unit '{name}' is unknown.{did_you_mean(name, _COMMON)}") from error
 
@@ -137,8 +138,6 @@ def _factor(unit: str, to: str) -> float | None:
         factor = float(registry().Quantity(1.0, given).to(target).magnitude)
     except pint.DimensionalityError:
         return None
-    except pint.OffsetUnitCalculusError as error:
-        raise UnitError(f"'{unit}' has its own zero; use a unit that starts at zero, such as 'kelvin'.") from error
     if zero != 0.0:
         raise UnitError(f"'{unit}' to '{to}' is not a factor; use units that start at zero, such as 'kelvin'.")
     decimal = float(f"{factor:.12g}")  # 0.001 and not the neighbour that a chain of multiplications gives

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -24,9 +23,10 @@ from hepatica.library.records import (
     ToolRecord,
     WiringsRecord,
 )
-from hepatica.library.table import read_parameters
+from hepatica.library.table import check_bounds, read_table
 from hepatica.model import Model
 from hepatica.pharmacology import Binding, Drug, Regimen, Target
+from hepatica.sbml import assemble, read_antimony, read_sbml
 from hepatica.units import quantity
 
 _MODEL_SUFFIXES = (".ant", ".xml", ".sbml")
@@ -278,28 +278,24 @@ def load_model(name: str | Path) -> Model:
         raise NotFoundError(
             f"no file '{name}'; give a model's path, or one of the library: {', '.join(list_models())}."
         )
-    from hepatica.sbml.antimony import read_antimony
-    from hepatica.sbml.read import read_sbml
-
     return read_antimony(path) if path.suffix.lower() == ".ant" else read_sbml(path)
 
 
 @cache
 def _library_model(name: str) -> Model:
-    from hepatica.sbml.antimony import assemble
-
     folder = _model_folder(name)
     record = read_record(folder / "model.toml", ModelRecord)
-    parameters, origin = read_parameters(folder / record.parameters, load_sources())
-    model = assemble([(place_name(folder / m), read_text(folder / m)) for m in record.modules], parameters)
-    return replace(
-        model,
-        id=record.id,
+    table = folder / record.parameters
+    model = assemble(
+        record.id,
+        [(place_name(folder / module), read_text(folder / module)) for module in record.modules],
+        read_table(table, load_sources()),
         name=record.name,
-        observables=tuple(record.observables),
         sources=load_sources(),
-        origin={**model.origin, **origin},
+        parameters_name=place_name(table),
     )
+    check_bounds(model)
+    return model
 
 
 @cache

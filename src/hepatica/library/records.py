@@ -125,4 +125,3 @@ class ModelRecord(Record):
     parameters: str = "parameters.tsv"
     wirings: str = "wirings.toml"
     time_unit: str = "min"
-    observables: list[str] = Field(default_factory=list[str])
