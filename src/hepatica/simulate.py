@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import xarray as xr
@@ -73,7 +72,7 @@ def simulate(
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; expected one or more.")
     workers = threads or os.cpu_count() or 1
-    kernel = _kernel(model, wanted)
+    kernel = compile_model(model, wanted)
     base = parameter_matrix(kernel, ensemble)
     arms = [_operations(model, kernel, experiment, arm) for arm in experiment.arms]
     draws = len(base)
@@ -92,28 +91,6 @@ def simulate(
     status = unsettled.copy()
     status[todo[:, 0], todo[:, 1]] = run.status
     return _dataset(model, experiment, ensemble, wanted, grid, values, status)
-
-
-@lru_cache(maxsize=16)
-def _compiled(digest: str, observables: tuple[str, ...], holder: "_Holder") -> Kernel:
-    return compile_model(holder.model, observables)
-
-
-class _Holder:
-    """Carries a model past the cache, whose key is the digest alone."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Holder)
-
-
-def _kernel(model: Model, observables: tuple[str, ...]) -> Kernel:
-    return _compiled(model.digest, observables, _Holder(model))
 
 
 def parameter_matrix(kernel: Kernel, ensemble: Ensemble | None) -> Array:

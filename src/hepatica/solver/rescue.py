@@ -11,7 +11,7 @@ from hepatica.solver.status import Status
 
 Array = NDArray[np.float64]
 RESCUED = (Status.STEP_LIMIT, Status.STEP_TOO_SMALL, Status.NOT_FINITE)
-MOST_SEGMENTS_CALLS = 50_000
+MOST_CALLS = 50_000
 
 
 class _TooManyCallsError(Exception):
@@ -87,7 +87,7 @@ def _solve(
     def rhs(_t: float, state: Array) -> Array:
         nonlocal calls
         calls += 1
-        if calls > MOST_SEGMENTS_CALLS:
+        if calls > MOST_CALLS:
             raise _TooManyCallsError
         return reference.rhs(state[:, None], p)[:, 0]
 
