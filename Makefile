@@ -1,0 +1,49 @@
+# make study | test | check | bench | docs: each makes .venv from the pinned environment when it is missing.
+
+PYTHON := $(shell for p in $(PYTHON) python3.12 python3.13 python3.14 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COVERAGE := 90
+
+.PHONY: study test check bench docs lock clean
+
+study: .venv/run
+	$(BIN)/hepatica run studies/igf1r-sorafenib --out results/igf1r-sorafenib
+
+test: .venv/dev
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=$(COVERAGE)
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py
+	$(BIN)/hepatica check hcc
+	$(BIN)/hepatica check studies/igf1r-sorafenib
+
+bench: .venv/dev
+	$(BIN)/python benchmarks/engine.py
+
+docs: .venv/run
+	$(BIN)/python docs/build.py
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements/run.txt pyproject.toml requirements/build.in
+	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --constraint requirements/run.txt --group dev --output-file requirements/dev.txt pyproject.toml requirements/build.in
+
+clean:
+	rm -rf .venv results .pytest_cache .mypy_cache .ruff_cache
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "hepatica needs Python 3.12 or newer, and found only $$(python3 --version 2>&1); install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python requirements/run.txt pyproject.toml
+	$(PIP) install --require-hashes --requirement requirements/run.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: .venv/run requirements/dev.txt
+	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@
