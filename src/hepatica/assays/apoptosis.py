@@ -17,7 +17,7 @@ READOUT_MEDIAN = Noise(
     size=0.10,
     evidence=Evidence(
         basis="derived",
-        source="saezrodriguez2009",
+        source="hepg2_beads",
         note="median coefficient of variation of replicates over all readouts of the HepG2 bead arrays",
     ),
 )

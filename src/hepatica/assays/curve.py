@@ -57,8 +57,9 @@ def fit_curve(
     p, j, cost = _least_squares(x, y, weight)
     freedom = len(y) - 4
     covariance = _covariance(j)
+    determined = bool(np.isfinite(covariance).all())
     residual_sd = math.sqrt(2.0 * cost / freedom)
-    if sigma is None:
+    if sigma is None and determined:
         covariance = covariance * residual_sd**2
     spread = float(student.ppf(0.5 + 0.5 * confidence, freedom))
     rows = _intervals(p, covariance, spread, top=float(x.max()))

@@ -14,6 +14,7 @@ HALF = 0.5
 LN10 = math.log(10.0)
 _MAX_LN_SLOPE = 6.0
 _MAX_EXPONENT = 500.0
+_TOLERANCE = 1e-10
 
 
 def hill(dose: npt.ArrayLike, *, e0: float, einf: float, ec50: float, slope: float) -> Array:
@@ -96,9 +97,19 @@ def fit_hill(log_dose: Array, positive: Array, response: Array, start: Array) ->
     def derivative(p: Array) -> Array:
         return jacobian(p, log_dose, positive)
 
-    p = leastsq(residual, start, Dfun=derivative, col_deriv=True, full_output=True, ftol=1e-10, xtol=1e-10, maxfev=100)[
-        0
-    ]
+    # MINPACK also gives the covariance, which may overflow where the curve hardly bends; it is not used
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        fit = leastsq(
+            residual,
+            start,
+            Dfun=derivative,
+            col_deriv=True,
+            full_output=True,
+            ftol=_TOLERANCE,
+            xtol=_TOLERANCE,
+            maxfev=100,
+        )
+    p = np.asarray(fit[0])
     misfit = float(np.abs(residual(p)).max())
     return p, misfit if math.isfinite(misfit) else math.inf
 

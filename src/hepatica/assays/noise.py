@@ -134,7 +134,9 @@ def uniforms(template: xr.DataArray, *, seed: int, stream: str, n: int) -> xr.Da
         raise InputError(f"the draw id {draws.min()} is negative; expected ids from zero.")
     others = [str(dim) for dim in template.dims if dim != "draw"]
     labels = {dim: [_label(value) for value in template[dim].values] for dim in others}
-    fixed = [f"time={_label(template['time'].values)}"] if "time" in template.coords and "time" not in others else []
+    fixed = (
+        [f"time={_label(template['time'].values[()])}"] if "time" in template.coords and "time" not in others else []
+    )
     out = np.empty((*(template.sizes[dim] for dim in others), n, draws.size))
     for index in np.ndindex(*(template.sizes[dim] for dim in others)):
         named = [f"{dim}={labels[dim][i]}" for dim, i in zip(others, index, strict=True)]

@@ -40,7 +40,7 @@ BACKGROUND = 0.02
 
 def _beads(cv: float, what: str) -> Noise:
     note = f"coefficient of variation of replicates, HepG2 bead arrays of 2009: {what}"
-    return Noise(kind="lognormal", size=cv, evidence=Evidence(basis="derived", source="saezrodriguez2009", note=note))
+    return Noise(kind="lognormal", size=cv, evidence=Evidence(basis="derived", source="hepg2_beads", note=note))
 
 
 OTHER = _beads(0.10, "median over all readouts")
