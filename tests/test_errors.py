@@ -24,7 +24,7 @@ def test_exit_codes(error):
 
 
 def test_computation_failure_is_not_the_users_fault():
-    with pytest.raises(HepaticaError, match=r"^the matrix is singular\.$") as caught:
+    with pytest.raises(ComputationError, match=r"^the matrix is singular\.$") as caught:
         raise ComputationError("the matrix is singular.")
     assert caught.value.exit_code == 1
 

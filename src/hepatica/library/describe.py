@@ -1,5 +1,6 @@
 """Things of the library in words, with their values, units and sources."""
 
+import math
 from collections.abc import Iterable
 from textwrap import fill
 
@@ -24,6 +25,7 @@ from hepatica.pharmacology import Binding, Drug, Target
 
 Thing = Drug | CellLine | Intervention | Parameter | Source | Wiring
 
+_Z95 = 1.6448536269514722  # 95 % quantile of the standard normal
 _VERBS = {"set": "set to", "scale": "times", "add": "plus", "infuse": "infused at"}
 
 
@@ -111,7 +113,7 @@ def _tail(parts: Iterable[str]) -> str:
 
 
 def _text(text: str, indent: str = "  ") -> str:
-    return fill(text, width=110, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+    return fill(text, width=110, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _note(note: str) -> list[str]:
@@ -138,10 +140,10 @@ def _changes(changes: tuple[Change, ...]) -> list[str]:
 
 
 def _change(change: Change) -> str:
-    unit = "" if change.unit in {"", "dimensionless"} else f" {change.unit}"
+    value = _with_unit(f"{change.value:g}", change.unit)
     times = "" if change.start is None else f" from {change.start:g} min"
     times += "" if change.stop is None else f" to {change.stop:g} min"
-    return f"    {change.target:<28} {_VERBS[change.how]} {change.value:g}{unit}{times}{_evidence(change.evidence)}"
+    return f"    {change.target:<28} {_VERBS[change.how]} {value}{times}{_evidence(change.evidence)}"
 
 
 def _drug(drug: Drug) -> list[str]:
@@ -174,20 +176,24 @@ def _binding(binding: Binding) -> list[str]:
 
 def _parameter(parameter: Parameter) -> list[str]:
     lines = [f"{_title(parameter.id, parameter.name)}, parameter"]
-    lines.append(f"  {parameter.value:g} {parameter.unit}{_evidence(parameter.evidence)}")
+    lines.append(f"  {_with_unit(f'{parameter.value:g}', parameter.unit)}{_evidence(parameter.evidence)}")
     if parameter.prior is not None:
-        lines.append(f"  prior {_prior(parameter.prior)}{_bounds(parameter)}")
+        lines.append(f"  prior {_with_unit(_prior(parameter.prior), parameter.unit)}")
+    if parameter.bounds is not None:
+        lines.append(f"  bounds {_with_unit('{:g} to {:g}'.format(*parameter.bounds), parameter.unit)}")
     return lines + _sources([parameter.evidence])
 
 
+def _with_unit(text: str, unit: str) -> str:
+    return text if unit in {"", "dimensionless"} else f"{text} {unit}"
+
+
 def _prior(prior: Prior) -> str:
+    """Give a prior by its median and the interval that holds 90 % of it."""
     first, second = prior.arguments
     if prior.distribution == "uniform":
-        return f"uniform from {first:g} to {second:g}"
-    return f"{prior.distribution}, mean {first:g} and standard deviation {second:g}" + (
-        " of the natural logarithm" if prior.distribution == "log-normal" else ""
-    )
-
-
-def _bounds(parameter: Parameter) -> str:
-    return f", within {parameter.bounds[0]:g} to {parameter.bounds[1]:g}" if parameter.bounds else ""
+        return f"uniform, {first:g} to {second:g}"
+    middle, low, high = first, first - _Z95 * second, first + _Z95 * second
+    if prior.distribution == "log-normal":
+        middle, low, high = math.exp(middle), math.exp(low), math.exp(high)
+    return f"{prior.distribution}, median {middle:.3g}, 90 % within {low:.3g} to {high:.3g}"
