@@ -74,7 +74,7 @@ def simulate(
     workers = threads or os.cpu_count() or 1
     kernel = compile_model(model, wanted)
     base = parameter_matrix(kernel, ensemble)
-    arms = [_operations(model, kernel, experiment, arm) for arm in experiment.arms]
+    arms = [arm_operations(model, kernel, experiment, arm) for arm in experiment.arms]
     draws = len(base)
 
     y0, row, unsettled = None, np.full((len(arms), draws), -1, np.int64), np.zeros((len(arms), draws), np.int8)
@@ -107,7 +107,8 @@ def parameter_matrix(kernel: Kernel, ensemble: Ensemble | None) -> Array:
     return base
 
 
-def _operations(model: Model, kernel: Kernel, experiment: Experiment, arm: Arm) -> list[Operation]:
+def arm_operations(model: Model, kernel: Kernel, experiment: Experiment, arm: Arm) -> list[Operation]:
+    """Give the changes of the cell line and of an arm, in this order, with names resolved and units converted."""
     own = experiment.cell_line.changes if experiment.cell_line else ()
     return [_operation(model, kernel, change, arm.id) for change in (*own, *arm.changes)]
 
