@@ -1,0 +1,264 @@
+"""The command line: each command calls one public function and shows what it gives.
+
+Heavy rooms are imported inside the commands, so that ``--help`` and ``--version`` answer at once.
+"""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hepatica.errors import HepaticaError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from hepatica.claims import Verdict
+    from hepatica.study import Study, StudyResult
+
+INTERRUPTED = 130
+Progress = Callable[[str, int, int], None]
+
+app = typer.Typer(
+    name="hepatica",
+    help="A virtual laboratory: what makes liver cancer resist sorafenib, and what gives the sensitivity back?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print the same as data.")]
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one sentence and an exit code."""
+    try:
+        app()
+    except HepaticaError as error:
+        sys.stderr.write(f"hepatica: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"hepatica {version('hepatica')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Hold what stands before a command."""
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Argument(help="A study: its folder, its study.toml, or its name in ./studies.")],
+    draws: Annotated[int | None, typer.Option(help="Accepted draws, instead of the study's own number.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the draws, instead of the study's own.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the result; results/STUDY when not given.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a study, judge its claims, write the report."""
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; expected at least one.")
+    from hepatica.report import write_report
+    from hepatica.study import as_data, load_study, run_study
+
+    plan = load_study(study)
+    folder = out or Path("results") / plan.id
+    command = shlex.join(["hepatica", *sys.argv[1:]])
+    try:
+        with _progress() as progress:
+            result = run_study(
+                plan, folder, draws=draws, seed=seed, threads=threads, resume=resume, progress=progress, command=command
+            )
+        report = write_report(result, folder)
+    except KeyboardInterrupt:
+        again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
+        sys.stderr.write(f"hepatica: interrupted; what is done is kept in '{folder}'. Continue with: {again}\n")
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        _print_json({**as_data(result), "report": str(report)})
+        return
+    _print_result(result)
+    typer.echo(str(report))
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A model (library name or file) or a study (folder or study.toml).")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong in a model or a study, and what its parameters rest on."""
+    from hepatica.library import list_models, load_model
+    from hepatica.model import basis_share, check_model
+
+    plan = None if name in list_models() else _load_if_study(name)
+    model = load_model(name) if plan is None else plan.model
+    issues, shares = check_model(model), basis_share(model)
+    failed = any(issue.severity == "error" for issue in issues)
+    if as_json:
+        data: dict[str, Any] = {"model": model.id, "digest": model.digest, "issues": issues, "parameters": shares}
+        if plan is not None:
+            data |= {"study": plan.id, "claims": len(plan.claims), "experiments": [e.id for e in plan.experiments]}
+        _print_json(data)
+    else:
+        if plan is not None:
+            arms = sum(len(e.arms) * len(e.cell_lines) for e in plan.experiments)
+            typer.echo(f"study {plan.id}: {len(plan.experiments)} experiments, {arms} arms, {len(plan.claims)} claims")
+        sizes = f"{len(model.species)} species, {len(model.reactions)} reactions, {len(model.rules)} rules"
+        typer.echo(f"model {model.id}: {sizes}")
+        total = max(sum(shares.values()), 1)
+        rests = ", ".join(f"{basis} {count} ({count / total:.0%})" for basis, count in shares.items() if count)
+        typer.echo(f"{sum(shares.values())} parameters rest on: {rests}")
+        for issue in issues:
+            typer.echo(f"{issue.severity}: {f'{issue.where}: ' if issue.where else ''}{issue.message}")
+        typer.echo(f"{len(issues)} issues" if issues else "no issues")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _load_if_study(name: str) -> "Study | None":
+    """Give the study that a name stands for; nothing when it is a model's file."""
+    if Path(name).suffix.lower() in {".ant", ".xml", ".sbml"}:
+        return None
+    from hepatica.errors import did_you_mean
+    from hepatica.library import list_models
+    from hepatica.study import find_study, load_study
+
+    try:
+        path = find_study(name)
+    except NotFoundError as error:
+        near = did_you_mean(name, list_models())
+        raise NotFoundError(f"nothing to check is called '{name}'; give a model or a study.{near}") from error
+    return load_study(path)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A drug, cell line, tool, parameter, wiring, claim or source.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a thing is, with its numbers and their sources."""
+    from hepatica.library import describe, find, load_sources
+    from hepatica.study import describe_claim, find_claim
+
+    try:
+        claim = find_claim(name)
+    except NotFoundError:
+        thing: object = find(name)
+        text = describe(name)
+    else:
+        thing, text = claim, describe_claim(claim, load_sources())
+    if as_json:
+        _print_json(thing)
+    else:
+        typer.echo(text)
+
+
+@app.command()
+def cite(
+    study: Annotated[str, typer.Argument(help="A study: its folder, its study.toml, or its name in ./studies.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print the sources of a study as BibTeX."""
+    from hepatica.evidence import cite as bibtex
+    from hepatica.study import load_study, study_sources
+
+    sources = study_sources(load_study(study))
+    if as_json:
+        _print_json(sources)
+    else:
+        typer.echo(bibtex(sources), nl=False)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(_plain(value), indent=1, ensure_ascii=False))
+
+
+def _plain(value: object) -> object:
+    """Give dataclasses, mappings and sequences as what JSON knows."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(v) for v in value]
+    return value
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show progress on stderr: bars with the time left on a terminal, else a line at each tenth."""
+    if not sys.stderr.isatty():
+        yield _plain_progress()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show_bar(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show_bar
+
+
+def _plain_progress() -> Progress:
+    shown: dict[str, int] = {}
+
+    def show_line(stage: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(total, 1)
+        if tenth > shown.get(stage, 0):
+            shown[stage] = tenth
+            sys.stderr.write(f"{stage}: {done} of {total} ({10 * tenth} %)\n")
+            sys.stderr.flush()
+
+    return show_line
+
+
+def _print_result(result: "StudyResult") -> None:
+    """Print the screening in one line and the claims as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    attrs = result.screening.attrs
+    share = attrs["accepted"] / max(attrs["candidates"], 1)
+    typer.echo(f"{attrs['accepted']} of {attrs['candidates']} prior draws pass the screening rules ({share:.1%})")
+    lines = list(dict.fromkeys(v.cell_line for v in result.verdicts))
+    table = Table("claim", "statement", "kind", *lines, box=None, pad_edge=False)
+    for claim in result.study.claims:
+        together = {v.cell_line: v for v in result.verdicts if v.claim == claim.id and v.contrast == "all"}
+        cells = [_verdict(together[line]) if line in together else "" for line in lines]
+        table.add_row(claim.id, claim.text, claim.kind, *cells)
+    console.print(table)
+
+
+def _verdict(verdict: "Verdict") -> str:
+    if verdict.n == 0:
+        return f"{verdict.outcome} (no draw can tell)"
+    return f"{verdict.outcome} (P {verdict.probability:.2f} ± {verdict.error:.2f})"
