@@ -27,7 +27,9 @@ def test_unknown_basis():
 
 
 def test_number_without_source():
-    with pytest.raises(InputError, match=r"^a number with basis 'assumed' has no source; name a key of sources\.toml\.$"):
+    with pytest.raises(
+        InputError, match=r"^a number with basis 'assumed' has no source; name a key of sources\.toml\.$"
+    ):
         Evidence(basis="assumed", source="")
 
 

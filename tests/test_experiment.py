@@ -45,7 +45,9 @@ def test_infusion_without_start():
 
 @pytest.mark.parametrize(("start", "stop"), [(5.0, 5.0), (5.0, 4.0), (None, 0.0)])
 def test_stop_before_start(start, stop):
-    with pytest.raises(InputError, match=rf"^change of 'x': stop \({stop:g} min\) must follow start \({start} min\)\.$"):
+    with pytest.raises(
+        InputError, match=rf"^change of 'x': stop \({stop:g} min\) must follow start \({start} min\)\.$"
+    ):
         Change(target="x", value=1.0, start=start, stop=stop)
 
 

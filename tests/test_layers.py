@@ -52,7 +52,11 @@ def imports(path: Path) -> list[tuple[int, str]]:
             base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*base, *([node.module] if node.module else [])])
             names = [alias.name for alias in node.names]
-            found += [(node.lineno, f"{module}.{name}") for name in names] if module == "hepatica" else [(node.lineno, module)]
+            found += (
+                [(node.lineno, f"{module}.{name}") for name in names]
+                if module == "hepatica"
+                else [(node.lineno, module)]
+            )
     return [(line, name) for line, name in found if name == "hepatica" or name.startswith("hepatica.")]
 
 

@@ -99,10 +99,11 @@ def test_seeds_differ():
 
 def test_numbers_are_those_of_the_first_release():
     values = draw_prior(MODEL, 2, seed=1).draws.values
-    expected = [[4.362541019086031, 3.163723122436067, -1.5503023945824173], [3.0971145738108046, 3.9660521571022125, -1.6590641827498274]]
+    expected = [
+        [4.362541019086031, 3.163723122436067, -1.5503023945824173],
+        [3.0971145738108046, 3.9660521571022125, -1.6590641827498274],
+    ]
     assert values == pytest.approx(np.array(expected), rel=1e-12)
-
-
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
@@ -120,7 +121,12 @@ def test_a_wiring_stands_in_for_a_prior_of_its_switch():
 
 
 def test_wirings_alone():
-    assert draw_prior(Model(id="m", parameters=(Parameter(id="s", value=0.0),)), 2, seed=1, wirings=[wiring("s", 1.0)]).size == 2
+    assert (
+        draw_prior(
+            Model(id="m", parameters=(Parameter(id="s", value=0.0),)), 2, seed=1, wirings=[wiring("s", 1.0)]
+        ).size
+        == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +154,9 @@ def test_unknown_switch():
 
 def test_bounds_that_hold_nothing_of_the_prior():
     model = Model(id="m", parameters=(parameter("k", bounds=(1e9, 1e10)),))
-    with pytest.raises(InputError, match=r"^parameter 'k': its bounds 1e\+09 to 1e\+10 hold almost nothing of its prior"):
+    with pytest.raises(
+        InputError, match=r"^parameter 'k': its bounds 1e\+09 to 1e\+10 hold almost nothing of its prior"
+    ):
         draw_prior(model, 2, seed=1)
 
 
@@ -192,7 +200,10 @@ def test_select_keeps_indices_and_weights():
         ({"weights": [1.0]}, r"^the weights have shape \(1,\); expected \(2,\), one for each draw\.$"),
         ({"weights": [1.0, -1.0]}, r"^the weights must be finite, not negative, and not all zero\.$"),
         ({"weights": [0.0, 0.0]}, r"^the weights must be finite"),
-        ({"draws": xr.DataArray([[1.0]], dims=("parameter", "draw"))}, r"^an ensemble has dimensions \(draw, parameter\)"),
+        (
+            {"draws": xr.DataArray([[1.0]], dims=("parameter", "draw"))},
+            r"^an ensemble has dimensions \(draw, parameter\)",
+        ),
         ({"draws": xr.DataArray([[1.0]], dims=("draw", "parameter"))}, r"^the draws have no 'draw' coordinate"),
     ],
 )
@@ -240,7 +251,9 @@ def test_disk_full(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(xr.Dataset, "to_netcdf", no_space)
-    with pytest.raises(StorageError, match=r"^the ensemble could not be written to '.*e\.nc': No space left on device\.$"):
+    with pytest.raises(
+        StorageError, match=r"^the ensemble could not be written to '.*e\.nc': No space left on device\.$"
+    ):
         write_ensemble(nominal(MODEL), tmp_path / "e.nc")
     assert list(tmp_path.iterdir()) == []
 

@@ -100,7 +100,9 @@ def test_target_needs_a_positive_ic50(ic50):
 @pytest.mark.parametrize(("where", "key"), [("medium", "fu_medium"), ("plasma", "fu_plasma")])
 @pytest.mark.parametrize("fraction", [0.0, 1.5])
 def test_fraction_unbound(where, key, fraction):
-    with pytest.raises(InputError, match=rf"^the fraction unbound in {where} is {fraction:g}; expected above 0, at most 1\.$"):
+    with pytest.raises(
+        InputError, match=rf"^the fraction unbound in {where} is {fraction:g}; expected above 0, at most 1\.$"
+    ):
         Binding(evidence=EVIDENCE, **{key: fraction})
 
 

@@ -43,12 +43,16 @@ def test_empty_series():
 
 
 def test_one_text_is_not_a_series():
-    with pytest.raises(InputError, match=r"^the doses are one text, '5 uM'; expected a list such as \['0 uM', '5 uM'\]\.$"):
+    with pytest.raises(
+        InputError, match=r"^the doses are one text, '5 uM'; expected a list such as \['0 uM', '5 uM'\]\.$"
+    ):
         dose_series(SORAFENIB, "5 uM")
 
 
 def test_same_dose_twice():
-    with pytest.raises(InputError, match=r"^the doses '5 uM' and '5000 nM' of sorafenib are the same; give each once\.$"):
+    with pytest.raises(
+        InputError, match=r"^the doses '5 uM' and '5000 nM' of sorafenib are the same; give each once\.$"
+    ):
         dose_series(SORAFENIB, ["5 uM", "5000 nM"])
 
 
@@ -89,7 +93,11 @@ def test_grid_of_the_example_in_the_readme():
         ((SORAFENIB,), {"levels": 0}, r"^the dose grid has 0 levels; expected at least one dose above zero\.$"),
         ((SORAFENIB,), {"ratio": 1.0}, r"^the ratio between doses is 1; expected more than one\.$"),
         ((SORAFENIB,), {"top": "0 uM"}, r"^the top dose of sorafenib is '0 uM'; expected more than zero\.$"),
-        ((SORAFENIB,), {"top": ["1 uM", "2 uM"]}, r"^2 top doses were given for 1 drugs; give one, or one for each drug\.$"),
+        (
+            (SORAFENIB,),
+            {"top": ["1 uM", "2 uM"]},
+            r"^2 top doses were given for 1 drugs; give one, or one for each drug\.$",
+        ),
         ((SORAFENIB,), {"top": "10"}, r"^'10' has no unit; expected one that converts to 'uM', such as '10 uM'\.$"),
     ],
 )

@@ -23,7 +23,7 @@ from hepatica.library.records import (
     ToolRecord,
     WiringsRecord,
 )
-from hepatica.library.table import check_bounds, read_table
+from hepatica.library.table import check_values, read_table
 from hepatica.model import Model
 from hepatica.pharmacology import Binding, Drug, Regimen, Target
 from hepatica.sbml import assemble, read_antimony, read_sbml
@@ -60,8 +60,8 @@ def _find[R: Named](folder: str, what: str, record: type[R], name: str) -> tuple
     identity = by_plain.get(_plain(name))
     if identity is None:
         known = {n for i, (_, content) in index.items() for n in (i, *content.aliases)}
-        near = did_you_mean(name, known)
-        raise NotFoundError(f"no {what} '{name}' in the library.{near or f' Known: {", ".join(index)}.'}")
+        listed = f" Known: {', '.join(index)}." if index else ""
+        raise NotFoundError(f"no {what} '{name}' in the library.{did_you_mean(name, known) or listed}")
     return index[identity]
 
 
@@ -294,7 +294,7 @@ def _library_model(name: str) -> Model:
         sources=load_sources(),
         parameters_name=place_name(table),
     )
-    check_bounds(model)
+    check_values(model)
     return model
 
 

@@ -1,5 +1,6 @@
 """The parameter table of a model: PEtab's columns, and unit, basis, source and note."""
 
+import math
 from collections.abc import Mapping
 
 from hepatica.errors import FormatError, InputError, did_you_mean
@@ -85,12 +86,17 @@ def _check_row(row: Mapping[str, str], sources: tuple[Source, ...]) -> None:
         raise FormatError(f"{identity}: estimate is 0 but there is a prior; remove it, or set estimate to 1.")
 
 
-def check_bounds(model: Model) -> None:
-    """Raise :class:`FormatError` when a parameter's nominal value is not within its bounds."""
+def check_values(model: Model) -> None:
+    """Raise :class:`FormatError` when a value is not within its bounds, or a prior has no spread."""
     for parameter in model.parameters:
-        low, high = parameter.bounds or (parameter.value, parameter.value)
-        if not low <= parameter.value <= high:
-            raise FormatError(
-                f"{model.where(parameter.id)}{parameter.id}: the value {parameter.value:g} is not within its bounds "
-                f"{low:g} to {high:g}."
-            )
+        where = f"{model.where(parameter.id)}{parameter.id}: "
+        if parameter.bounds is not None:
+            low, high = parameter.bounds
+            if not low <= parameter.value <= high:
+                raise FormatError(f"{where}the value {parameter.value:g} is not within its bounds {low:g} to {high:g}.")
+        if parameter.prior is not None:
+            first, second = parameter.prior.arguments
+            spread = second - first if parameter.prior.distribution == "uniform" else second
+            if not (math.isfinite(first) and math.isfinite(second) and spread > 0):
+                kind = "lower below upper" if parameter.prior.distribution == "uniform" else "a spread above zero"
+                raise FormatError(f"{where}the prior has '{first:g};{second:g}'; expected {kind}.")
