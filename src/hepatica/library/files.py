@@ -131,11 +131,24 @@ def _sentence(kind: str, path: tuple[int | str, ...], given: object, message: st
 
 def _table(path: Sequence[int | str]) -> str:
     """Name a table in words: ``("changes", 1)`` is the second ``[[changes]]``."""
-    if not path:
-        return ""
-    names = [str(p) for p in path if isinstance(p, str)]
-    number = next((p for p in reversed(path) if isinstance(p, int)), None)
-    return f" in [{'.'.join(names)}]" if number is None else f" in [[{'.'.join(names)}]] number {number + 1}"
+    levels, words = _levels(path), ""
+    for depth in range(len(levels), 0, -1):
+        name, number = ".".join(n for n, _ in levels[:depth]), levels[depth - 1][1]
+        if number is not None:
+            words += f" {'of' if words else 'in'} [[{name}]] number {number + 1}"
+        elif not words:
+            words = f" in [{name}]"
+    return words
+
+
+def _levels(path: Sequence[int | str]) -> list[tuple[str, int | None]]:
+    """Split a path into names with the number of the entry where a name is a list."""
+    following = [*path[1:], ""]
+    return [
+        (step, n if isinstance(n, int) else None)
+        for step, n in zip(path, following, strict=False)
+        if isinstance(step, str)
+    ]
 
 
 def _known_keys(record: type[Record], path: Sequence[int | str]) -> list[str]:
@@ -153,26 +166,33 @@ def _known_keys(record: type[Record], path: Sequence[int | str]) -> list[str]:
 
 
 def line_of(text: str, path: Sequence[int | str]) -> int | None:
-    """Give the line where a key of a TOML text stands, the line of its table when the key is missing, or None."""
+    """Give the line where a key of a TOML text stands; where it is missing, the line of its table; else None."""
     lines = text.splitlines()
-    headers = [i for i, line in enumerate(lines) if re.match(r"\s*\[", line)]
-    begin, header = 0, None
-    steps = list(path)
-    key = str(steps.pop()) if steps and isinstance(steps[-1], str) else None
-    names = ".".join(str(s) for s in steps if isinstance(s, str))
-    if names:
-        number = next((s for s in reversed(steps) if isinstance(s, int)), 0)
-        same = [i for i in headers if re.match(rf"\s*\[\[?\s*{re.escape(names)}\s*\]", lines[i])]
-        if number >= len(same):
-            return None
-        header = same[number]
-        begin = header + 1
-    end = next((i for i in headers if i >= begin), len(lines))
+    levels = _levels(path)
+    key = levels.pop()[0] if path and isinstance(path[-1], str) else None
+    begin, end, here, name = 0, len(lines), None, ""
+    for step, number in levels:
+        name = f"{name}.{step}" if name else step
+        same = _headers(lines, begin, end, name)
+        if (number or 0) >= len(same):
+            return here or _line_of_key(lines, begin, end, step)
+        begin = same[number or 0] + 1
+        end = same[(number or 0) + 1] if (number or 0) + 1 < len(same) else end
+        here = begin
+    if key is None:
+        return here
+    sub = _headers(lines, begin, end, f"{name}.{key}" if name else key)
+    return _line_of_key(lines, begin, end, key) or (sub[0] + 1 if sub else here)
+
+
+def _headers(lines: list[str], begin: int, end: int, name: str) -> list[int]:
+    return [i for i in range(begin, end) if re.match(rf"\s*\[\[?\s*{re.escape(name)}\s*\]", lines[i])]
+
+
+def _line_of_key(lines: list[str], begin: int, end: int, key: str) -> int | None:
     for i in range(begin, end):
-        if key is not None and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", lines[i]):
+        if re.match(r"\s*\[", lines[i]):
+            return None
+        if re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", lines[i]):
             return i + 1
-    if key is not None:  # the key may be a table itself
-        for i in headers:
-            if re.match(rf"\s*\[\[?\s*{re.escape(f'{names}.{key}' if names else key)}\s*\]", lines[i]):
-                return i + 1
-    return None if header is None else header + 1
+    return None
