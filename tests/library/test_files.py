@@ -89,7 +89,7 @@ def test_line_of_an_inline_table():
     [
         (
             TEXT,
-            r":17: the key 'id' is missing in \[\[claim\.contrast\]\] number 2 of \[\[claim\]\] number 2\. \(1 more",
+            r":17: the key 'id' is missing in \[\[claim\.contrast\]\] number 2\. \(1 more",
         ),
         (
             TEXT.replace("expect =", 'id = "d"\nexpet ='),

@@ -130,15 +130,12 @@ def _sentence(kind: str, path: tuple[int | str, ...], given: object, message: st
 
 
 def _table(path: Sequence[int | str]) -> str:
-    """Name a table in words: ``("changes", 1)`` is the second ``[[changes]]``."""
-    levels, words = _levels(path), ""
-    for depth in range(len(levels), 0, -1):
-        name, number = ".".join(n for n, _ in levels[:depth]), levels[depth - 1][1]
-        if number is not None:
-            words += f" {'of' if words else 'in'} [[{name}]] number {number + 1}"
-        elif not words:
-            words = f" in [{name}]"
-    return words
+    """Name a table in words: ``("changes", 1)`` is the second ``[[changes]]``; the line tells the tables around it."""
+    levels = _levels(path)
+    if not levels:
+        return ""
+    name, number = ".".join(n for n, _ in levels), levels[-1][1]
+    return f" in [{name}]" if number is None else f" in [[{name}]] number {number + 1}"
 
 
 def _levels(path: Sequence[int | str]) -> list[tuple[str, int | None]]:
