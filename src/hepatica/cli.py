@@ -76,7 +76,6 @@ def run(
     """Simulate a study, judge its claims, write the report."""
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; expected at least one.")
-    from hepatica.report import write_report
     from hepatica.study import as_data, load_study, run_study
 
     plan = load_study(study)
@@ -87,6 +86,8 @@ def run(
             result = run_study(
                 plan, folder, draws=draws, seed=seed, threads=threads, resume=resume, progress=progress, command=command
             )
+        from hepatica.report import write_report
+
         report = write_report(result, folder)
     except KeyboardInterrupt:
         again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])

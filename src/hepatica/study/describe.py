@@ -28,7 +28,10 @@ def study_sources(study: Study) -> tuple[Source, ...]:
     keys = {e.source for e in evidences if e is not None}
     keys |= {study.source, *study.related, *(claim.source for claim in study.claims)}
     return tuple(
-        sorted((s for s in study.sources if s.key in keys and (s.title or s.doi or s.pmid)), key=lambda s: s.key)
+        sorted(
+            (s for s in study.sources if s.key in keys and (s.title or s.journal or s.year or s.doi or s.pmid)),
+            key=lambda s: s.key,
+        )
     )
 
 

@@ -216,6 +216,8 @@ def _experiment(
     path: Path,
 ) -> StudyExperiment:
     where = f"{path}: experiment '{record.id}'"
+    if record.fit and not record.doses:
+        raise FormatError(f"{where}: fit = true needs a dose series; give drug and doses.")
     arms = _arms(record, manipulations, where)
     setting = [replace(load_tool(tool), labels={}) for tool in record.tools]
     if record.changes:
@@ -224,8 +226,6 @@ def _experiment(
     arms = tuple(replace(arm, interventions=(*setting, *arm.interventions), labels=arm.all_labels) for arm in arms)
     if not arms:
         raise InputError(f"{where} has no arms; name at least one manipulation.")
-    if record.fit and not record.doses:
-        raise FormatError(f"{where}: fit = true needs a dose series; give drug and doses.")
     fit = load_drug(record.drug).label if record.fit else ""
     dose = (load_drug(record.drug).label,) if record.doses else ()
     assays = tuple(_assay(a, dose, where) for a in record.assay)

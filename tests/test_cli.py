@@ -1,0 +1,208 @@
+"""The command line: what it prints, its exit codes, its sentences."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hepatica import cli, report, study
+from hepatica.errors import ComputationError, StorageError
+
+STUDY = Path(__file__).parents[1] / "studies" / "igf1r-sorafenib"
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run a command and give its exit code and what it wrote."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["hepatica", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        written = capsys.readouterr()
+        return caught.value.code or 0, written.out, written.err
+
+    return run
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Let the founding study run without its large experiments, and the report be a line of text."""
+    from dataclasses import replace
+
+    real = study.load_study
+
+    def smaller(name):
+        full = real(name)
+        kept = tuple(e for e in full.experiments if e.id == "expression")
+        return replace(full, experiments=kept, claims=full.claims[:1], effect=None, draws=2, block=100)
+
+    def page(result, out):
+        path = Path(out) / "report.html"
+        path.write_text(result.study.title)
+        return path
+
+    monkeypatch.setattr(study, "load_study", smaller)
+    monkeypatch.setattr(report, "write_report", page, raising=False)
+
+
+def test_version_and_help_need_no_heavy_import(call):
+    code, out, _ = call("--version")
+    assert code == 0
+    assert out.startswith("hepatica 0.")
+    code, out, _ = call("--help")
+    assert code == 0
+    assert all(word in out for word in ("run", "check", "show", "cite"))
+    heavy = "('numba', 'xarray', 'antimony', 'scipy', 'pydantic')"
+    loaded = f"import sys, hepatica.cli; print(','.join(m for m in {heavy} if m in sys.modules))"
+    found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == ""
+
+
+def test_run_prints_the_claims_and_ends_with_the_report(call, quick, tmp_path):
+    code, out, err = call("run", STUDY, "--out", tmp_path / "o", "--threads", 1)
+    assert code == 0
+    lines = out.strip().splitlines()
+    assert lines[0].startswith("2 of ")
+    assert "pass the screening rules" in lines[0]
+    assert any(line.startswith("C1") and "supported (P 1.00" in line for line in lines)
+    assert lines[-1] == str(tmp_path / "o" / "report.html")
+    assert "simulation: 6 of 6 (100 %)" in err
+
+
+def test_run_as_data(call, quick, tmp_path):
+    code, out, _ = call("run", STUDY, "--out", tmp_path / "o", "--draws", 3, "--seed", 5, "--threads", 1, "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert data["provenance"]["seed"] == 5
+    assert data["provenance"]["draws"] == 3
+    assert data["provenance"]["command"].startswith("hepatica run ")
+    assert data["claims"][0]["verdicts"][0]["cell_line"] == "HepG2"
+    assert data["report"].endswith("report.html")
+
+
+def test_ctrl_c_says_how_to_continue(call, quick, monkeypatch, tmp_path):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "run_study", interrupted)
+    code, out, err = call("run", STUDY, "--out", tmp_path / "o")
+    assert code == 130
+    assert out == ""
+    again = f"hepatica run {STUDY} --out {tmp_path / 'o'} --resume"
+    assert err == f"hepatica: interrupted; what is done is kept in '{tmp_path / 'o'}'. Continue with: {again}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(StorageError("the disk is full."), 2), (ComputationError("only 3 of 9 candidate draws pass."), 1)],
+)
+def test_an_error_is_one_sentence_without_traceback(call, quick, monkeypatch, tmp_path, error, code):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(study, "run_study", fail)
+    found, out, err = call("run", STUDY, "--out", tmp_path / "o")
+    assert (found, out, err) == (code, "", f"hepatica: {error}\n")
+
+
+def test_mistakes_have_exit_code_two(call, tmp_path):
+    assert call("run", "nowhere")[0] == 2
+    code, _, err = call("run", STUDY, "--threads", 0)
+    assert (code, err) == (2, "hepatica: threads is 0; expected at least one.\n")
+    code, _, err = call("show", "sorafenb")
+    assert code == 2
+    assert "Did you mean 'sorafenib'" in err
+    code, _, err = call("check", "hc")
+    assert code == 2
+    assert err == "hepatica: nothing to check is called 'hc'; give a model or a study. Did you mean 'hcc'?\n"
+    assert call("fly")[0] == 2
+
+
+def test_malformed_toml_is_named_with_its_line(call, tmp_path):
+    (tmp_path / "study.toml").write_text('id = "x"\ntitle = \n')
+    code, _, err = call("check", tmp_path)
+    assert code == 2
+    assert f"{tmp_path / 'study.toml'}:2: not valid TOML: " in err
+
+
+def test_check_a_model(call):
+    code, out, _ = call("check", "hcc")
+    assert code == 0
+    assert "model hcc: " in out
+    assert "parameters rest on: " in out
+    assert "assumed" in out
+    data = json.loads(call("check", "hcc", "--json")[1])
+    assert data["model"] == "hcc"
+    assert sum(data["parameters"].values()) > 100
+    assert not [issue for issue in data["issues"] if issue["severity"] == "error"]
+
+
+def test_check_finds_what_is_wrong(call, tmp_path):
+    path = tmp_path / "wrong.ant"
+    path.write_text("model wrong\n  species A; A = 1; k = 2;\n  J: A -> ; k*A*B;\nend\n")
+    code, out, err = call("check", path)
+    assert code in {1, 2}
+    assert "B" in out + err
+
+
+def test_check_a_study(call):
+    code, out, _ = call("check", STUDY)
+    assert code == 0
+    assert out.startswith("study igf1r-sorafenib: 5 experiments, 227 arms, 11 claims\n")
+    data = json.loads(call("check", STUDY, "--json")[1])
+    assert data["experiments"] == ["dish", "clamp", "wound", "xenograft", "expression"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sorafenib", "sorafenib, drug"),
+        ("SK-Hep1", "cell line"),
+        ("shIGF1R", "tool"),
+        ("doubling_time", "parameter"),
+        ("tumorbiol2016", "source"),
+        ("C7", "C7, claim (the model must give it by itself)"),
+    ],
+)
+def test_show(call, monkeypatch, name, text):
+    monkeypatch.chdir(STUDY.parents[1])
+    code, out, _ = call("show", name)
+    assert code == 0
+    assert text in out
+    data = json.loads(call("show", name, "--json")[1])
+    assert name in {data.get("id"), data.get("key")}
+
+
+def test_cite(call):
+    code, out, _ = call("cite", STUDY)
+    assert code == 0
+    assert "@article{igf1r_sorafenib_2023," in out
+    assert "10.1186/s12885-023-10561-7" in out
+    keys = [entry["key"] for entry in json.loads(call("cite", STUDY, "--json")[1])]
+    assert {"ye2024", "zhang2024_t2dm", "xue2024", "zheng2024", "mahc_genealogy_2024", "igf1r_sorafenib_2023"} <= {
+        *keys
+    }
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with cli._progress() as progress:
+        progress("screening", 1, 4)
+        progress("screening", 4, 4)
+        progress("simulation", 2, 4)
+    shown = capsys.readouterr().err
+    assert "screening" in shown
+    assert "4/4" in shown
+
+
+def test_a_verdict_without_draws_says_so():
+    from hepatica.claims import Verdict
+
+    nothing = Verdict(
+        claim="C", contrast="all", cell_line="x", outcome="undecided", probability=float("nan"), error=float("nan"),
+        effect=float("nan"), interval=(float("nan"), float("nan")), n=0, failed=5, kind="entailed",
+    )  # fmt: skip
+    assert cli._verdict(nothing) == "undecided (no draw can tell)"
