@@ -25,8 +25,9 @@ check: .venv/dev
 bench: .venv/dev
 	$(BIN)/python benchmarks/engine.py
 
-docs: .venv/run
-	$(BIN)/python docs/build.py
+docs: .venv/dev
+	$(BIN)/sphinx-build --fail-on-warning --quiet docs results/docs
+	@echo results/docs/index.html
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements/run.txt pyproject.toml requirements/build.in

@@ -1,1 +1,101 @@
-"""hepatica."""
+"""A virtual laboratory for sorafenib resistance in hepatocellular carcinoma: the public names.
+
+Names are loaded when first used, so that the command line starts at once.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hepatica.analysis import bliss, hsa, loewe, pathway_share, rank_correlation
+    from hepatica.assays import (
+        Apoptosis,
+        DoseResponse,
+        EdU,
+        Level,
+        Panel,
+        ScratchWound,
+        WesternBlot,
+        Xenograft,
+        fit_curve,
+        fit_dose_response,
+    )
+    from hepatica.claims import Claim, Verdict, evaluate_claims, read_claims
+    from hepatica.compiler import Kernel, compile_model
+    from hepatica.ensemble import Ensemble, Wiring, draw_prior, read_ensemble, write_ensemble
+    from hepatica.errors import HepaticaError
+    from hepatica.evidence import Evidence, Source, cite
+    from hepatica.experiment import Arm, Assay, CellLine, Change, Experiment, Intervention
+    from hepatica.library import (
+        describe,
+        list_cell_lines,
+        list_drugs,
+        list_models,
+        list_tools,
+        load_cell_line,
+        load_drug,
+        load_ensemble,
+        load_model,
+        load_sources,
+        load_tool,
+        load_wirings,
+    )
+    from hepatica.model import Model, check_model
+    from hepatica.pharmacology import Drug, dose_grid, dose_series
+    from hepatica.report import write_report
+    from hepatica.sbml import read_antimony, read_sbml, write_antimony, write_sbml
+    from hepatica.simulate import simulate
+    from hepatica.solver import Status, Tolerances
+    from hepatica.study import Study, StudyResult, load_study, run_study
+
+__version__ = version("hepatica")
+
+_ROOMS = {
+    "analysis": ("bliss", "hsa", "loewe", "pathway_share", "rank_correlation"),
+    "assays": (
+        "Apoptosis", "DoseResponse", "EdU", "Level", "Panel", "ScratchWound", "WesternBlot", "Xenograft", "fit_curve",
+        "fit_dose_response",
+    ),
+    "claims": ("Claim", "Verdict", "evaluate_claims", "read_claims"),
+    "compiler": ("Kernel", "compile_model"),
+    "ensemble": ("Ensemble", "Wiring", "draw_prior", "read_ensemble", "write_ensemble"),
+    "errors": ("HepaticaError",),
+    "evidence": ("Evidence", "Source", "cite"),
+    "experiment": ("Arm", "Assay", "CellLine", "Change", "Experiment", "Intervention"),
+    "library": (
+        "describe", "list_cell_lines", "list_drugs", "list_models", "list_tools", "load_cell_line", "load_drug",
+        "load_ensemble", "load_model", "load_sources", "load_tool", "load_wirings",
+    ),
+    "model": ("Model", "check_model"),
+    "pharmacology": ("Drug", "dose_grid", "dose_series"),
+    "report": ("write_report",),
+    "sbml": ("read_antimony", "read_sbml", "write_antimony", "write_sbml"),
+    "simulate": ("simulate",),
+    "solver": ("Status", "Tolerances"),
+    "study": ("Study", "StudyResult", "load_study", "run_study"),
+}  # fmt: skip
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Apoptosis", "Arm", "Assay", "CellLine", "Change", "Claim", "DoseResponse", "Drug", "EdU", "Ensemble", "Evidence",
+    "Experiment", "HepaticaError", "Intervention", "Kernel", "Level", "Model", "Panel", "ScratchWound", "Source", "Status",
+    "Study", "StudyResult", "Tolerances", "Verdict", "WesternBlot", "Wiring", "Xenograft", "__version__", "bliss",
+    "check_model", "cite", "compile_model", "describe", "dose_grid", "dose_series", "draw_prior", "evaluate_claims",
+    "fit_curve", "fit_dose_response", "hsa", "list_cell_lines", "list_drugs", "list_models", "list_tools", "load_cell_line",
+    "load_drug", "load_ensemble", "load_model", "load_sources", "load_study", "load_tool", "load_wirings", "loewe",
+    "pathway_share", "rank_correlation", "read_antimony", "read_claims", "read_ensemble", "read_sbml", "run_study",
+    "simulate", "write_antimony", "write_ensemble", "write_report", "write_sbml",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'hepatica' has no attribute '{name}'")
+    value = getattr(import_module(f"hepatica.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

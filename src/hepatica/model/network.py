@@ -161,6 +161,6 @@ class Model:
         return {e.id: e for group in (self.compartments, self.species, self.parameters, self.reactions) for e in group}
 
     def where(self, element: str) -> str:
-        """Give ``file:line: `` of an element, or nothing when unknown."""
+        """Give file and line of an element as the head of an error message, or nothing when unknown."""
         place = self.origin.get(element, "")
         return f"{place}: " if place else ""

@@ -1,0 +1,34 @@
+"""Examples in README and docs run, and their numbers come from the commands they name."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "studies").glob("*/README.md"))]
+BLOCKS = [(page, block) for page in PAGES for block in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)]
+
+
+def test_readme_shows_python() -> None:
+    assert any(page.name == "README.md" for page, _ in BLOCKS)
+
+
+@pytest.mark.parametrize(("page", "block"), BLOCKS, ids=[f"{page.name}-{k}" for k, (page, _) in enumerate(BLOCKS)])
+def test_python_blocks_run(page: Path, block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(compile(block, str(page), "exec"), {"__name__": "example"})
+
+
+def test_the_nominal_table_is_what_the_command_prints() -> None:
+    printed = runpy.run_path(str(ROOT / "docs" / "nominal.py"))["lines"]()
+    text = (ROOT / "docs" / "model.md").read_text()
+    for line in printed:
+        assert line in text, line
+
+
+def test_local_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
