@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hepatica.claims import Claim, Contrast, contrast_effect, evaluate_claims, read_claims
 from hepatica.errors import FormatError, InputError, NotFoundError, StorageError
@@ -116,6 +118,27 @@ def test_weights_count():
     verdict = judge(array, contrast(), weights=weights)[0]
     assert verdict.probability == pytest.approx(0.8)
     assert verdict.effect == pytest.approx(0.5)
+
+
+@given(
+    st.lists(st.floats(0.01, 100) | st.just(math.nan) | st.just(math.inf), min_size=1, max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_draws_and_the_scale_of_weights_do_not_matter(values, random):
+    order = list(range(len(values)))
+    random.shuffle(order)
+    ones = [1.0] * len(values)
+    array = readout([ones, values, ones, ones])
+    shuffled = array.isel(draw=order)
+    weights = xr.DataArray(np.full(len(values), 3.7), dims="draw", coords={"draw": array["draw"]})
+    plain, other = judge(array, contrast())[0], judge(shuffled, contrast(), weights=weights)[0]
+    assert (plain.n, plain.failed, plain.outcome) == (other.n, other.failed, other.outcome)
+    assert plain.n + plain.failed == len(values)
+    if plain.n:
+        assert 0.0 <= plain.probability <= 1.0
+        assert plain.probability == pytest.approx(other.probability)
+        assert plain.error == pytest.approx(other.error)
+        assert plain.interval == pytest.approx(other.interval)
 
 
 def test_censored_values_compare_and_two_of_them_cannot():

@@ -235,7 +235,7 @@ def _plain_progress() -> Progress:
         tenth = 10 * done // max(total, 1)
         if tenth > shown.get(stage, 0):
             shown[stage] = tenth
-            sys.stderr.write(f"{stage}: {done} of {total} ({10 * tenth} %)\n")
+            sys.stderr.write(f"{stage}: {done} of {total} ({100 * done // max(total, 1)} %)\n")
             sys.stderr.flush()
 
     return show_line

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from hepatica.ensemble import read_ensemble
 from hepatica.errors import InputError, StorageError
 from hepatica.study import as_data, describe_claim, run_study, study_sources
 from hepatica.study import run as run_module
+from hepatica.study.result import conclude
+from hepatica.study.save import save_result
 from hepatica.study.units import pack, plan_units, unpack, with_levels
 
 
@@ -122,6 +125,35 @@ def test_a_full_disk_ends_in_one_sentence(small, tmp_path, monkeypatch):
     monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
     with pytest.raises(StorageError, match=r"the disk is full: .* free some space and continue with --resume\."):
         run_study(small, tmp_path, threads=1)
+
+
+def test_a_disk_that_fills_up_at_the_end_leaves_no_half_file(finished, tmp_path, monkeypatch):
+    def full(self, path, **_):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(xr.DataTree, "to_netcdf", full)
+    with pytest.raises(StorageError, match=r"the disk is full: '.*results\.nc' could not be written"):
+        save_result(finished[0], tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["ensemble.nc"]
+
+
+def test_weights_of_the_draws_reach_the_verdicts(finished):
+    result, _ = finished
+    share = result.readouts["clamp"]["pathway_share"].sel(arm="Akt").isel(cell_line=0)
+    weights = np.where(np.arange(5) == int(np.nanargmax(np.nan_to_num(share.values, nan=-np.inf))), 1.0, 0.0)
+    ensemble = replace(result.ensemble, weights=weights)
+    readouts = {k: dict(v) for k, v in result.readouts.items()}
+    judged = conclude(result.study, ensemble, result.screening, readouts, result.failures, {})
+    best = next(v for v in judged.verdicts if v.contrast == "share")
+    assert best.effect == pytest.approx(np.nanmax(share.values))
+
+
+def test_an_effect_needs_fits(finished):
+    result, _ = finished
+    readouts = {k: {n: a for n, a in v.items() if n != "auc"} for k, v in result.readouts.items()}
+    with pytest.raises(InputError, match=r"\[effect\] needs dose-response fits in experiment 'dish'; set fit = true"):
+        conclude(result.study, result.ensemble, result.screening, readouts, result.failures, {})
 
 
 def test_impossible_numbers_are_refused(small, tmp_path):

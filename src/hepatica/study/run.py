@@ -48,7 +48,7 @@ def run_study(
     out
         Folder for ``results.nc``, ``ensemble.nc`` and ``claims.json``; made when missing.
     draws, seed
-        Instead of the study's own.
+        Instead of the study's own; with more draws as many as 20 candidates for each are tried.
     threads
         Worker threads; all cores when ``None``.
     resume
