@@ -34,6 +34,11 @@ def pathway_share(
         pathway, 0 when nothing does, negative when the pathway works against it, above 1 when the rest does. The
         shift is that of log10 IC50 where all four are finite, else that of the AUC (``by_auc``); NaN where the total
         shift is too small to be divided, or a curve is missing.
+
+    Notes
+    -----
+    A clamp holds a pathway against everything, so also against the drug: the share of a pathway that the drug itself
+    acts through counts what the treatment does to the drug's action there. Shares of two pathways need not add to one.
     """
     total, left, enough = _shift(_log_ratio(*ic50), _log_ratio(*clamped_ic50), SMALLEST_IC50_SHIFT)
     by_auc = ~(np.isfinite(total) & np.isfinite(left))
