@@ -20,7 +20,7 @@ from hepatica.model.network import Compartment, InitialAssignment, Model, Parame
 from hepatica.model.structure import check_structure, require_structure
 
 __all__ = [
-    "TIME", "Apply", "Compartment", "Expression", "InitialAssignment", "Issue", "Model", "Moiety", "Number", "Parameter",
-    "Prior", "Reaction", "Rule", "Species", "Symbol", "basis_share", "check_balance", "check_model", "check_structure",
-    "moieties", "require_structure", "substitute", "symbols", "to_infix", "uses_time", "walk",
+    "TIME", "Apply", "Compartment", "Expression", "InitialAssignment", "Issue", "Model", "Moiety", "Number",
+    "Parameter", "Prior", "Reaction", "Rule", "Species", "Symbol", "basis_share", "check_balance", "check_model",
+    "check_structure", "moieties", "require_structure", "substitute", "symbols", "to_infix", "uses_time", "walk",
 ]  # fmt: skip

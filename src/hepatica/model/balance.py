@@ -1,6 +1,6 @@
 """Whether the units of every formula balance."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from hepatica.model.dimensions import DIMENSIONLESS, Unit, parse_unit
 from hepatica.model.expression import Apply, Expression, Number, Symbol, to_infix
@@ -55,8 +55,8 @@ def symbol_units(model: Model) -> dict[str, Unit | None]:
 
     A species stands for its concentration unless it is ``substance_only``; then for its amount.
     """
-    units: dict[str, Unit | None] = {e.id: _declared(e.unit) for e in (*model.compartments, *model.parameters)}
-    sizes = dict(units)
+    sizes = {c.id: _declared(c.unit) for c in model.compartments}
+    units = sizes | {p.id: _declared(p.unit) for p in model.parameters}
     return units | {s.id: _species_unit(s, sizes.get(s.compartment)) for s in model.species}
 
 
@@ -114,7 +114,9 @@ class _Balance:
             return self._product(operator, found)
         for argument, unit in zip(arguments, found, strict=True):
             if unit and not unit.same(DIMENSIONLESS):
-                self.faults.append(f"takes {operator} of {_name(argument)} in {unit.text}; expected a number without unit")
+                self.faults.append(
+                    f"takes {operator} of {_name(argument)} in {unit.text}; expected a number without unit"
+                )
         return DIMENSIONLESS
 
     def _product(self, operator: str, found: list[Unit | None]) -> Unit | None:
@@ -151,9 +153,7 @@ class _Balance:
             if known is None:
                 known = argument, unit
             elif not known[1].same(unit):
-                self.faults.append(
-                    f"{verb} {_name(known[0])} in {known[1].text} and {_name(argument)} in {unit.text}"
-                )
+                self.faults.append(f"{verb} {_name(known[0])} in {known[1].text} and {_name(argument)} in {unit.text}")
         if known:
             return known[1]
         return DIMENSIONLESS if arguments and all(a == Number(0.0) for a in arguments) else None
@@ -162,4 +162,3 @@ class _Balance:
 def _name(expression: Expression) -> str:
     text = to_infix(expression)
     return f"'{text}'" if len(text) <= 40 else f"'{text[:37]}...'"
-

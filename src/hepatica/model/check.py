@@ -24,9 +24,9 @@ def check_model(model: Model) -> tuple[Issue, ...]:
     Returns
     -------
     tuple of Issue
-        Errors first. Structure (duplicate, undefined, circular, not finite), units of every formula, parameters (used,
-        sourced, bounds, prior), species (annotated, reachable), moieties. Empty when the model is clean. When the structure
-        is wrong, the rest is not looked at.
+        Errors first. Structure (duplicate, undefined, circular, not finite), units of every formula, parameters
+        (used, sourced, bounds, prior), species (annotated, reachable), moieties. Empty when the model is clean. When
+        the structure is wrong, the rest is not looked at.
     """
     issues = list(check_structure(model))
     if not issues:
@@ -72,9 +72,13 @@ def check_sourced(model: Model) -> Iterator[Issue]:
             yield _issue(model, p.id, f"parameter '{p.id}' has no source; give basis and source.", error=True)
             continue
         if keys and p.evidence.source not in keys:
-            yield _issue(model, p.id, f"parameter '{p.id}' cites '{p.evidence.source}', which is no source.", error=True)
+            yield _issue(
+                model, p.id, f"parameter '{p.id}' cites '{p.evidence.source}', which is no source.", error=True
+            )
         if p.evidence.basis != "measured" and not p.evidence.note:
-            yield _issue(model, p.id, f"parameter '{p.id}' is {p.evidence.basis} without a note; say from where or why.")
+            yield _issue(
+                model, p.id, f"parameter '{p.id}' is {p.evidence.basis} without a note; say from where or why."
+            )
 
 
 def check_bounds(model: Model) -> Iterator[Issue]:
@@ -104,9 +108,16 @@ def check_priors(model: Model) -> Iterator[Issue]:
             at = (math.log(p.value) if p.value > 0 else -math.inf) if logarithmic else p.value
             near = abs(at - first) <= 3 * second
         if not proper:
-            yield _issue(model, p.id, f"the prior {p.prior.distribution} {first:g}, {second:g} of '{p.id}' is improper.", error=True)
+            yield _issue(
+                model,
+                p.id,
+                f"the prior {p.prior.distribution} {first:g}, {second:g} of '{p.id}' is improper.",
+                error=True,
+            )
         elif not near:
-            text = f"parameter '{p.id}' is {p.value:g}, which its prior {p.prior.distribution} {first:g}, {second:g} rules out."
+            text = (
+                f"the prior {p.prior.distribution} {first:g}, {second:g} of '{p.id}' rules its value {p.value:g} out."
+            )
             yield _issue(model, p.id, text, error=True)
 
 
@@ -147,5 +158,6 @@ def check_moieties(model: Model) -> Iterator[Issue]:
 
 
 CHECKS: tuple[Callable[[Model], Iterator[Issue] | tuple[Issue, ...]], ...] = (
-    check_balance, check_used, check_sourced, check_bounds, check_priors, check_annotated, check_reachable, check_moieties,
+    check_balance, check_used, check_sourced, check_bounds, check_priors, check_annotated, check_reachable,
+    check_moieties,
 )  # fmt: skip

@@ -8,9 +8,25 @@ from functools import cache
 
 from hepatica.units import check_unit, registry
 
-_SI_NAMES = {"meter": "m", "gram": "g", "second": "s", "ampere": "A", "kelvin": "K", "candela": "cd", "cell_count": "cells"}
+_SI_NAMES = {
+    "meter": "m",
+    "gram": "g",
+    "second": "s",
+    "ampere": "A",
+    "kelvin": "K",
+    "candela": "cd",
+    "cell_count": "cells",
+}
 _CONCENTRATION = (("nM", 1e-6), ("uM", 1e-3), ("mM", 1.0), ("M", 1e3), ("pM", 1e-9))
-_SUBSTANCE = (("nmol", 1e-9), ("umol", 1e-6), ("mmol", 1e-3), ("mol", 1.0), ("pmol", 1e-12), ("fmol", 1e-15), ("amol", 1e-18))
+_SUBSTANCE = (
+    ("nmol", 1e-9),
+    ("umol", 1e-6),
+    ("mmol", 1e-3),
+    ("mol", 1.0),
+    ("pmol", 1e-12),
+    ("fmol", 1e-15),
+    ("amol", 1e-18),
+)
 _VOLUME = (("litre", 1e-3), ("mL", 1e-6), ("mm^3", 1e-9), ("pL", 1e-15), ("fL", 1e-18), ("m^3", 1.0), ("um^3", 1e-18))
 _LENGTH = (("m", 1.0), ("cm", 1e-2), ("mm", 1e-3), ("um", 1e-6), ("dm", 1e-1), ("nm", 1e-9))
 _TIME = (("min", 60.0), ("s", 1.0), ("h", 3600.0), ("day", 86400.0))
@@ -75,8 +91,8 @@ def parse_unit(text: str) -> Unit:
     unit = registry().parse_units(text)
     root = registry().Quantity(1.0, unit).to_root_units()
     # pint keeps the names of dimensionless units (fold, OD, radian) as roots; only a count means more than a number
-    powers = {str(base): float(power) for base, power in root.unit_items() if registry().get_dimensionality(str(base))}
-    powers |= {str(base): float(power) for base, power in unit._units.items() if base == "count"}
+    powers = {str(b): float(str(power)) for b, power in root.unit_items() if registry().get_dimensionality(str(b))}
+    powers |= {str(b): float(str(power)) for b, power in unit._units.items() if b == "count"}
     return Unit(float(root.magnitude), _sorted(powers))
 
 

@@ -72,8 +72,13 @@ def uses_time(expression: Expression) -> bool:
 
 
 _INFIX = {"+": " + ", "*": "*", "and": " && ", "or": " || "}
-_BINARY = {"-": " - ", "/": "/", "pow": "^", "lt": " < ", "le": " <= ", "gt": " > ", "ge": " >= ", "eq": " == ", "ne": " != "}
-_LEVEL = {"or": 1, "and": 2, "lt": 3, "le": 3, "gt": 3, "ge": 3, "eq": 3, "ne": 3, "+": 4, "-": 4, "*": 5, "/": 5, "neg": 6, "pow": 7}
+_BINARY = {
+    "-": " - ", "/": "/", "pow": "^", "lt": " < ", "le": " <= ", "gt": " > ", "ge": " >= ", "eq": " == ", "ne": " != ",
+}  # fmt: skip
+_LEVEL = {
+    "or": 1, "and": 2, "lt": 3, "le": 3, "gt": 3, "ge": 3, "eq": 3, "ne": 3, "+": 4, "-": 4, "*": 5, "/": 5, "neg": 6,
+    "pow": 7,
+}  # fmt: skip
 
 
 def to_infix(expression: Expression, rename: Callable[[str], str] = str) -> str:

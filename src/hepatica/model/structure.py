@@ -94,12 +94,16 @@ def _determined_twice(model: Model) -> Iterator[Issue]:
         for name in dict.fromkeys(n for n, _ in (*reaction.reactants, *reaction.products)):
             if name in ruled and name not in fixed:
                 yield _error(
-                    model, reaction.id, f"species '{name}' is changed by reaction '{reaction.id}' and by a rule; keep one."
+                    model,
+                    reaction.id,
+                    f"species '{name}' is changed by reaction '{reaction.id}' and by a rule; keep one.",
                 )
 
 
 def _loops(model: Model) -> Iterator[Issue]:
-    edges: dict[str, frozenset[str]] = {r.variable: symbols(r.expression) for r in model.rules if r.kind == "assignment"}
+    edges: dict[str, frozenset[str]] = {
+        r.variable: symbols(r.expression) for r in model.rules if r.kind == "assignment"
+    }
     loop = find_loop(edges)
     if not loop:
         loop = find_loop(edges | {a.symbol: symbols(a.expression) for a in model.initial_assignments})
@@ -122,7 +126,10 @@ def _not_finite(model: Model) -> Iterator[Issue]:
     values += [(s.id, f"the initial value of species '{s.id}' is", s.initial) for s in model.species]
     values += [(c.id, f"the size of compartment '{c.id}' is", c.size) for c in model.compartments]
     values += [
-        (e, f"{what} contains", node.value) for e, what, x in formulas(model) for node in walk(x) if isinstance(node, Number)
+        (e, f"{what} contains", node.value)
+        for e, what, x in formulas(model)
+        for node in walk(x)
+        if isinstance(node, Number)
     ]
     for reaction in model.reactions:
         for name, stoichiometry in (*reaction.reactants, *reaction.products):

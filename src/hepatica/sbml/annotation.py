@@ -44,8 +44,10 @@ def read_annotations(element: Any) -> tuple[str, ...]:
 
 def _own(element: Any, tag: str) -> dict[str, str]:
     """Give the attributes of hepatica's own annotation."""
-    annotation = element.getAnnotation() if element.isSetAnnotation() else None
-    for i in range(annotation.getNumChildren() if annotation else 0):
+    annotation = element.getAnnotation()
+    if annotation is None:
+        return {}
+    for i in range(annotation.getNumChildren()):
         child = annotation.getChild(i)
         if child.getURI() == HEPATICA and child.getName() == tag:
             return {child.getAttrName(k): child.getAttrValue(k) for k in range(child.getAttributesLength())}
@@ -68,7 +70,9 @@ def read_evidence(element: Any) -> Behind:
             else None,
         )
     except (ValueError, KeyError, InputError) as error:
-        raise FormatError(f"line {element.getLine()}: the hepatica annotation of '{element.getId()}' cannot be read.") from error
+        raise FormatError(
+            f"line {element.getLine()}: the hepatica annotation of '{element.getId()}' cannot be read."
+        ) from error
 
 
 def make_prior(distribution: str, arguments: tuple[float, float]) -> Prior:
@@ -84,7 +88,9 @@ def read_observables(model: Any) -> tuple[str, ...]:
     return tuple(_own(model, "model").get("observables", "").split())
 
 
-def annotation_element(meta_id: str, uris: tuple[str, ...], own: dict[str, str], tag: str) -> ElementTree.Element | None:
+def annotation_element(
+    meta_id: str, uris: tuple[str, ...], own: dict[str, str], tag: str
+) -> ElementTree.Element | None:
     """Give the ``annotation`` children of an element: identifiers as RDF, the rest in hepatica's namespace.
 
     Parameters
@@ -111,9 +117,7 @@ def annotation_element(meta_id: str, uris: tuple[str, ...], own: dict[str, str],
             head, _, tail = uri.rpartition(" ")
             qualifier = head or "is"
             if qualifier != last:
-                bag = ElementTree.SubElement(
-                    ElementTree.SubElement(description, f"bqbiol:{qualifier}"), "rdf:Bag"
-                )
+                bag = ElementTree.SubElement(ElementTree.SubElement(description, f"bqbiol:{qualifier}"), "rdf:Bag")
                 last = qualifier
             ElementTree.SubElement(bag, "rdf:li", {"rdf:resource": tail})
     return annotation

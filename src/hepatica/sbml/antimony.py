@@ -121,7 +121,9 @@ def assemble(
     known = {p.id for p in model.parameters}
     for number, key in enumerate(made, start=2):
         if key not in known:
-            raise ModelError(f"{parameters_name}:{number}: '{key}' is no parameter of the model but a species or compartment.")
+            raise ModelError(
+                f"{parameters_name}:{number}: '{key}' is no parameter of the model but a species or compartment."
+            )
     return replace(
         model,
         id=model_id,
@@ -167,6 +169,8 @@ def _to_sbml(text: str, lines: Sequence[tuple[str, int]]) -> str:
             if antimony.loadAntimonyString(text) < 0:
                 raise FormatError(_located(antimony.getLastError(), lines))
             sbml = antimony.getSBMLString(antimony.getMainModuleName())
+        except UnicodeDecodeError as error:  # a message that libAntimony cut inside a letter
+            raise FormatError(f"{lines[0][0]}: Antimony cannot read this.") from error
         finally:
             antimony.clearPreviousLoads()
     if not sbml:

@@ -1,7 +1,8 @@
 """MathML to expressions and back."""
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
@@ -38,7 +39,8 @@ _CONSTANTS: dict[int, float] = {
     libsbml.AST_CONSTANT_FALSE: 0.0, libsbml.AST_NAME_AVOGADRO: AVOGADRO,
 }  # fmt: skip
 _REFUSED: dict[int, str] = {
-    libsbml.AST_FUNCTION_DELAY: "delay", libsbml.AST_FUNCTION_RATE_OF: "rateOf", libsbml.AST_FUNCTION_FACTORIAL: "factorial",
+    libsbml.AST_FUNCTION_DELAY: "delay", libsbml.AST_FUNCTION_RATE_OF: "rateOf",
+    libsbml.AST_FUNCTION_FACTORIAL: "factorial",
 }  # fmt: skip
 
 
@@ -59,7 +61,9 @@ def _arcosh(x: Expression) -> Expression:
 
 
 def _artanh(x: Expression) -> Expression:
-    return Apply("*", (Number(0.5), Apply("ln", (Apply("/", (Apply("+", (Number(1.0), x)), Apply("-", (Number(1.0), x)))),))))
+    return Apply(
+        "*", (Number(0.5), Apply("ln", (Apply("/", (Apply("+", (Number(1.0), x)), Apply("-", (Number(1.0), x)))),)))
+    )
 
 
 _UNFOLDED: dict[int, Callable[[Expression], Expression]] = {
@@ -116,11 +120,11 @@ class MathReader:
         HostileFileError
             A formula that grows beyond 200,000 nodes or 150 levels when its functions are expanded.
         """
-        return limit(self._read(node, names or {}, 0), self.where)
+        return limit(self._read(node, names or {}, 0, itertools.count()), self.where)
 
-    def _read(self, node: Any, names: Mapping[str, Expression], depth: int) -> Expression:
-        if depth > MAX_DEPTH:
-            raise HostileFileError(f"{self.where}: refused because its functions are nested more than {MAX_DEPTH} levels deep.")
+    def _read(self, node: Any, names: Mapping[str, Expression], depth: int, steps: Iterator[int]) -> Expression:
+        if depth > MAX_DEPTH or next(steps) > MAX_NODES:
+            raise HostileFileError(f"{self.where}: refused because its functions are nested too deeply.")
         kind = node.getType()
         if node.isNumber() or kind in _CONSTANTS:
             return self._number(node, kind)
@@ -130,10 +134,10 @@ class MathReader:
             name = node.getName() or ""
             return names.get(name, Symbol(name))
         if kind == libsbml.AST_FUNCTION:
-            return self._call(node, names, depth)
+            return self._call(node, names, depth, steps)
         if kind == libsbml.AST_FUNCTION_PIECEWISE and node.getNumChildren() % 2 == 0:
             raise ModelError(f"{self.where}: a piecewise has no 'otherwise'; say what holds when no condition is true.")
-        arguments = tuple(self._read(child, names, depth + 1) for child in _operands(node, kind))
+        arguments = tuple(self._read(child, names, depth + 1, steps) for child in _operands(node, kind))
         return self._apply(kind, arguments, node)
 
     def _number(self, node: Any, kind: int) -> Expression:
@@ -142,17 +146,17 @@ class MathReader:
             raise ModelError(f"{self.where}: the formula contains {value}; expected finite numbers only.")
         return Number(value)
 
-    def _call(self, node: Any, names: Mapping[str, Expression], depth: int) -> Expression:
+    def _call(self, node: Any, names: Mapping[str, Expression], depth: int, steps: Iterator[int]) -> Expression:
         name = node.getName() or ""
         if name not in self.functions:
             raise ModelError(f"{self.where}: no function '{name}'.{did_you_mean(name, self.functions)}")
         parameters, body = self.functions[name]
         if len(parameters) != node.getNumChildren():
             raise ModelError(
-                f"{self.where}: function '{name}' takes {len(parameters)} arguments but is given {node.getNumChildren()}."
+                f"{self.where}: function '{name}' takes {len(parameters)} arguments, not {node.getNumChildren()}."
             )
-        given = [self._read(node.getChild(i), names, depth + 1) for i in range(len(parameters))]
-        return self._read(body, dict(zip(parameters, given, strict=True)), depth + 1)
+        given = [self._read(node.getChild(i), names, depth + 1, steps) for i in range(len(parameters))]
+        return self._read(body, dict(zip(parameters, given, strict=True)), depth + 1, steps)
 
     def _apply(self, kind: int, arguments: tuple[Expression, ...], node: Any) -> Expression:
         if kind in _REFUSED:
@@ -187,7 +191,7 @@ def _apply(kind: int, arguments: tuple[Expression, ...]) -> Expression | None:
         fits = count >= 1 if operator in {"min", "max"} else count == wanted
         return Apply(operator, arguments) if fits else None
     if kind in _RELATIONS and count >= 2:
-        pairs = [Apply(_RELATIONS[kind], pair) for pair in zip(arguments, arguments[1:], strict=False)]
+        pairs = [Apply(_RELATIONS[kind], pair) for pair in itertools.pairwise(arguments)]
         return pairs[0] if count == 2 else Apply("and", tuple(pairs))
     if kind in _UNFOLDED and count == 1:
         return _UNFOLDED[kind](arguments[0])
@@ -205,7 +209,9 @@ def _log(a: tuple[Expression, ...]) -> Expression | None:
         return Apply("/", (Apply("ln", a), Number(math.log(10.0))))
     if len(a) != 2:
         return None
-    base: Expression = Number(math.log(a[0].value)) if isinstance(a[0], Number) and a[0].value > 0 else Apply("ln", (a[0],))
+    base: Expression = (
+        Number(math.log(a[0].value)) if isinstance(a[0], Number) and a[0].value > 0 else Apply("ln", (a[0],))
+    )
     return Apply("/", (Apply("ln", (a[1],)), base))
 
 
@@ -297,8 +303,8 @@ def to_mathml(expression: Expression, rename: Callable[[str], str] = str, units:
     rename
         Gives the id to write for a symbol.
     units
-        Attribute that declares numbers dimensionless, ``sbml:units`` inside SBML; none when empty. A zero is left without,
-        because it may stand beside any unit.
+        Attribute that declares numbers dimensionless, ``sbml:units`` inside SBML; none when empty. A zero is left
+        without, because it may stand beside any unit.
     """
     math_element = ElementTree.Element("math", {"xmlns": MATHML})
     _write(math_element, expression, rename, units)

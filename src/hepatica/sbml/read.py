@@ -54,8 +54,8 @@ class Place:
 def read_sbml(source: Path | str) -> Model:
     """Read a model in SBML Level 2 or 3.
 
-    Function definitions are expanded, local parameters renamed ``reaction.parameter``, ids of reactions in formulas replaced
-    by their rates, and units turned into readable texts (``1/(nM*min)``).
+    Function definitions are expanded, local parameters renamed ``reaction.parameter``, ids of reactions in formulas
+    replaced by their rates, and units turned into readable texts (``1/(nM*min)``).
 
     Parameters
     ----------
@@ -91,7 +91,9 @@ def read_document(text: str, place: Place) -> Model:
     root = re.search(r"<(?:\w+:)?sbml\b[^>]*>", text)
     package = _PACKAGE.search(root[0]) if root else None
     if package:
-        raise UnsupportedError(f"{place.name}: the SBML package '{package[1]}' is not supported; flatten the model first.")
+        raise UnsupportedError(
+            f"{place.name}: the SBML package '{package[1]}' is not supported; flatten the model first."
+        )
     document = libsbml.readSBMLFromString(text)
     for i in range(document.getNumErrors()):
         error = document.getError(i)
@@ -102,7 +104,9 @@ def read_document(text: str, place: Place) -> Model:
     if document.getModel() is None:
         raise FormatError(f"{place.name}: no SBML model; expected an 'sbml' element with a 'model'.")
     if document.getLevel() not in {2, 3}:
-        raise UnsupportedError(f"{place.name}: SBML Level {document.getLevel()} is not supported; convert it to Level 3.")
+        raise UnsupportedError(
+            f"{place.name}: SBML Level {document.getLevel()} is not supported; convert it to Level 3."
+        )
     return _Reader(document, place).model()
 
 
@@ -184,7 +188,8 @@ class _Reader:
             )
         if self.level == 3 and not reference.isSetStoichiometry():
             raise ModelError(
-                f"{self._where(reaction)}: reaction '{reaction.getId()}' has no stoichiometry of '{reference.getSpecies()}'."
+                f"{self._where(reaction)}: reaction '{reaction.getId()}' has no stoichiometry of "
+                f"'{reference.getSpecies()}'."
             )
         return float(reference.getStoichiometry())
 
@@ -208,8 +213,8 @@ class _Reader:
     def _base_attribute(self, key: str) -> str:
         if self.level == 3:
             getters = {
-                "time": self.sbml.getTimeUnits, "substance": self.sbml.getSubstanceUnits, "volume": self.sbml.getVolumeUnits,
-                "area": self.sbml.getAreaUnits, "length": self.sbml.getLengthUnits,
+                "time": self.sbml.getTimeUnits, "substance": self.sbml.getSubstanceUnits,
+                "volume": self.sbml.getVolumeUnits, "area": self.sbml.getAreaUnits, "length": self.sbml.getLengthUnits,
             }  # fmt: skip
             return str(getters[key]() or "")
         return key if self.units.unit(key) is not None else ""
@@ -236,7 +241,13 @@ class _Reader:
     def _compartment(self, c: Any) -> Compartment:
         key, where = c.getId(), self._where(c)
         unit = self._compartment_unit(c)
-        size = float(c.getSize()) if c.isSetSize() else 1.0 if key in self.initial or c.getSpatialDimensions() == 0 else None
+        size = (
+            float(c.getSize())
+            if c.isSetSize()
+            else 1.0
+            if key in self.initial or c.getSpatialDimensions() == 0
+            else None
+        )
         if size is None:
             raise ModelError(f"{where}: compartment '{key}' has no size; give it one.")
         return Compartment(
@@ -379,4 +390,6 @@ def _refuse_unsupported(sbml: Any, place: Place) -> None:
     for rule in sbml.getListOfRules():
         if rule.getVariable() in compartments:
             where = place.of(rule.getVariable(), rule.getLine())
-            raise UnsupportedError(f"{where}: compartment '{rule.getVariable()}' changes in time, which is not supported.")
+            raise UnsupportedError(
+                f"{where}: compartment '{rule.getVariable()}' changes in time, which is not supported."
+            )

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
-from hepatica.errors import ModelError, UnsupportedError
+from hepatica.errors import FormatError, HostileFileError, ModelError, UnsupportedError
 
 _COMMENT = re.compile(r'"[^"\n]*"|//[^\n]*|#[^\n]*|/\*.*?\*/|```.*?```', re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -21,6 +22,8 @@ _LABEL = re.compile(r"\s*([A-Za-z_]\w*)\s*:(?!=)")
 _PLACED = re.compile(r"\s*\$?([A-Za-z_]\w*)\s+in\s+\w+\s*$")
 _UNIT = re.compile(r"\s*unit\s+([A-Za-z_]\w*)\s*=")
 _HAS = re.compile(r"\s*\w+\s+has\s+([A-Za-z_]\w*)\s*$")
+MAX_CHAIN = 150
+MAX_NESTED_FUNCTIONS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,11 @@ def scan_antimony(parts: Sequence[tuple[str, str]]) -> Scan:
     Raises
     ------
     ModelError
-        When a name is given, or a reaction named, twice (Antimony keeps the last one in silence).
+        When a name is given, or a reaction named, twice (Antimony keeps the last one in silence), or depends on itself.
+    FormatError
+        When an id or operator is not ASCII.
+    HostileFileError
+        When more than 150 rules or 32 functions build on one another.
     UnsupportedError
         When the texts hold more than one model.
     """
@@ -67,12 +74,20 @@ def scan_antimony(parts: Sequence[tuple[str, str]]) -> Scan:
     units_defined: set[str] = set()
     units_used: set[str] = set()
     blocks = 0
-    in_function = False
+    needs: dict[str, set[str]] = {}
+    in_function = ""
     for where, statement in _statements(parts):
+        if not statement.isascii():
+            odd = next(c for c in statement if not c.isascii())
+            raise FormatError(
+                f"{where}: {odd!r} is no ASCII letter; Antimony takes others in quotes and comments only."
+            )
+        names = _NAME.findall(statement)
         if _END.match(statement) or _FUNCTION.match(statement):
-            in_function = _FUNCTION.match(statement) is not None
+            in_function = names[1] if names[0] == "function" and len(names) > 1 else ""
             continue
         if in_function:
+            needs.setdefault(f"function {in_function}", set()).update(f"function {name}" for name in names)
             continue
         if _BLOCK.match(statement):
             blocks += 1
@@ -88,8 +103,12 @@ def scan_antimony(parts: Sequence[tuple[str, str]]) -> Scan:
             if role and given.setdefault((name, role), where) != where:
                 raise ModelError(f"{where}: '{name}' is given twice, first at {given[name, role]}; keep one.")
             declared.setdefault(name, where)
-        for name in _NAME.findall(statement):
+            if role in {"=", ":="} and not _DECLARATION.match(statement):
+                needs.setdefault(name, set()).update(names)
+                needs[name].discard(name)
+        for name in names:
             mentioned.setdefault(name, where)
+    _guard_chains(needs, declared, parts[0][0])
     return Scan(
         lines=mentioned | declared,
         declared=frozenset(declared),
@@ -97,6 +116,23 @@ def scan_antimony(parts: Sequence[tuple[str, str]]) -> Scan:
         units_used=frozenset(units_used),
         block_end=_block_end(parts[0][1]) if blocks else 0,
     )
+
+
+def _guard_chains(needs: dict[str, set[str]], declared: dict[str, str], name: str) -> None:
+    """Refuse circles, and long chains of rules or functions, for which libAntimony needs minutes to years."""
+    length: dict[str, int] = {}
+    try:
+        order = list(TopologicalSorter({key: names & needs.keys() for key, names in needs.items()}).static_order())
+    except CycleError as error:
+        circle = list(reversed(error.args[1]))
+        where = declared.get(circle[0], name)
+        raise ModelError(f"{where}: {' -> '.join(circle)} depend on each other in a circle; break it.") from error
+    for key in order:
+        length[key] = 1 + max((length.get(n, 0) for n in needs[key] & needs.keys()), default=0)
+        if length[key] > (MAX_NESTED_FUNCTIONS if key.startswith("function ") else MAX_CHAIN):
+            raise HostileFileError(
+                f"{name}: refused because {length[key]} formulas build on one another up to '{key}'."
+            )
 
 
 def _bare(text: str) -> str:
@@ -110,7 +146,7 @@ def _block_end(text: str) -> int:
 
 
 def _roles(statement: str) -> Iterator[tuple[str, str]]:
-    """Give the names that a statement declares, each with what it is given: ``=``, ``:=``, ``'=``, a reaction, or nothing."""
+    """Give the names that a statement declares, each with what it is given (a value, a rule, a reaction, nothing)."""
     if declaration := _DECLARATION.match(statement):
         for item in (declaration[1] or declaration[2] or "").split(","):
             if name := _DECLARED.match(item):

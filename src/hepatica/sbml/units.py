@@ -14,9 +14,9 @@ from hepatica.model.dimensions import DIMENSIONLESS, Unit, parse_unit
 _FROM_KIND = {
     "litre": "litre", "liter": "litre", "metre": "m", "meter": "m", "mole": "mol", "item": "count", "dimensionless": "",
     "ampere": "A", "becquerel": "Bq", "candela": "cd", "coulomb": "C", "farad": "F", "gram": "g", "gray": "Gy",
-    "henry": "H", "hertz": "Hz", "joule": "J", "katal": "kat", "kelvin": "K", "kilogram": "kg", "lumen": "lm", "lux": "lx",
-    "newton": "N", "ohm": "ohm", "pascal": "Pa", "radian": "radian", "second": "s", "siemens": "S", "sievert": "Sv",
-    "steradian": "steradian", "tesla": "T", "volt": "V", "watt": "W", "weber": "Wb",
+    "henry": "H", "hertz": "Hz", "joule": "J", "katal": "kat", "kelvin": "K", "kilogram": "kg", "lumen": "lm",
+    "lux": "lx", "newton": "N", "ohm": "ohm", "pascal": "Pa", "radian": "radian", "second": "s", "siemens": "S",
+    "sievert": "Sv", "steradian": "steradian", "tesla": "T", "volt": "V", "watt": "W", "weber": "Wb",
 }  # fmt: skip
 _TO_KIND = {
     "mole": "mole", "litre": "litre", "meter": "metre", "second": "second", "gram": "gram", "count": "item",
@@ -160,7 +160,10 @@ class UnitReader:
             where = f"{name}:{definition.getLine()}: unitDefinition '{key}': "
             parts = [
                 UnitPart(
-                    _kind(unit.getKind()), float(unit.getExponentAsDouble()), int(unit.getScale()), float(unit.getMultiplier())
+                    _kind(unit.getKind()),
+                    float(unit.getExponentAsDouble()),
+                    int(unit.getScale()),
+                    float(unit.getMultiplier()),
                 )
                 for unit in definition.getListOfUnits()
             ]

@@ -29,7 +29,9 @@ def validate_sbml(text: str, name: str = "SBML text") -> tuple[Issue, ...]:
     issues = []
     for i in range(document.getNumErrors()):
         error = document.getError(i)
-        severity: Literal["error", "warning"] = "error" if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR else "warning"
+        severity: Literal["error", "warning"] = (
+            "error" if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR else "warning"
+        )
         message = " ".join(error.getMessage().split())
         issues.append(Issue(severity=severity, where=f"{name}:{error.getLine()}", message=message))
     return tuple(sorted(issues, key=lambda issue: issue.severity))

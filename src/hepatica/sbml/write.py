@@ -6,8 +6,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from hepatica.errors import ModelError, StorageError
-from hepatica.model.expression import Expression, symbols
 from hepatica.model.dimensions import parse_unit
+from hepatica.model.expression import Expression, symbols
 from hepatica.model.network import Compartment, Model, Parameter, Reaction, Species
 from hepatica.sbml.annotation import BQBIOL, HEPATICA, RDF, annotation_element, own_attributes
 from hepatica.sbml.mathml import to_mathml
@@ -79,14 +79,17 @@ class _Writer:
         root = ElementTree.Element("sbml", {**_NAMESPACES, "level": "3", "version": "2"})
         m = self.model
         attributes = {"id": m.id if _SID.fullmatch(m.id) else "model"} | ({"name": _clean(m.name)} if m.name else {})
-        attributes |= {f"{key}Units": self.unit(m.units[key]) for key in ("time", "substance", "volume") if m.units.get(key)}
+        attributes |= {
+            f"{key}Units": self.unit(m.units[key]) for key in ("time", "substance", "volume") if m.units.get(key)
+        }
         extent = m.units.get("extent") or m.units.get("substance")
         attributes |= {"extentUnits": self.unit(extent)} if extent else {}
+        starts = (self.assigned("initialAssignment", "symbol", a.symbol, a.expression) for a in m.initial_assignments)
         body = [
             self.list("Compartments", map(self.compartment, m.compartments)),
             self.list("Species", map(self.species, m.species)),
             self.list("Parameters", (self.parameter(p) for p in m.parameters if p.id not in self.local)),
-            self.list("InitialAssignments", (self.assigned("initialAssignment", "symbol", a.symbol, a.expression) for a in m.initial_assignments)),
+            self.list("InitialAssignments", starts),
             self.list("Rules", (self.assigned(f"{r.kind}Rule", "variable", r.variable, r.expression) for r in m.rules)),
             self.list("Reactions", map(self.reaction, m.reactions)),
         ]  # fmt: skip
@@ -175,9 +178,7 @@ class _Writer:
         element = self.element("reaction", {"id": r.id, "reversible": _truth(r.reversible)}, r)
         for what, pairs in (("Reactants", r.reactants), ("Products", r.products)):
             references = (
-                ElementTree.Element(
-                    "speciesReference", {"species": s, "stoichiometry": _number(n), "constant": "true"}
-                )
+                ElementTree.Element("speciesReference", {"species": s, "stoichiometry": _number(n), "constant": "true"})
                 for s, n in pairs
             )
             element.extend(e for e in (self.list(what, references),) if e is not None)
@@ -189,7 +190,11 @@ class _Writer:
         law = _sub(element, "kineticLaw")
         law.append(self.math(r.rate, r.id))
         own = [p for p in self.model.parameters if p.id in self.local and self.local[p.id][0] == r.id]
-        law.extend(e for e in (self.list("LocalParameters", (self.parameter(p, "localParameter") for p in own)),) if e is not None)
+        law.extend(
+            e
+            for e in (self.list("LocalParameters", (self.parameter(p, "localParameter") for p in own)),)
+            if e is not None
+        )
         return element
 
     def element(
