@@ -94,7 +94,8 @@ def _whole(vector: list[Fraction]) -> list[int]:
     scale = lcm(*(x.denominator for x in vector))
     numbers = [int(x * scale) for x in vector]
     divisor = gcd(*numbers) or 1
-    sign = -1 if sum(numbers) < 0 else 1
+    total = sum(numbers) or next((n for n in numbers if n), 0)
+    sign = -1 if total < 0 else 1
     return [sign * n // divisor for n in numbers]
 
 

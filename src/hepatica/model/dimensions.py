@@ -118,8 +118,9 @@ def _text(unit: Unit) -> str:
     for choice in choices:
         if math.isclose(math.prod(f**p for _, f, p in choice), unit.factor, rel_tol=1e-9):
             return _join([(token, power) for token, _, power in choice])
-    rest = unit.factor / math.prod(f**p for _, f, p in choices[0])
-    return f"{rest:.12g}*{_join([(token, power) for token, _, power in choices[0]])}".removesuffix("*dimensionless")
+    numbers = [f"{unit.factor / math.prod(f**p for _, f, p in choice):.12g}" for choice in choices]
+    number, choice = min(zip(numbers, choices, strict=True), key=lambda pair: len(pair[0]))
+    return f"{number}*{_join([(token, power) for token, _, power in choice])}"
 
 
 def _join(tokens: list[tuple[str, float]]) -> str:

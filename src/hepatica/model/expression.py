@@ -108,6 +108,8 @@ def _infix(node: Expression, rename: Callable[[str], str], outer: int) -> str:
         text = _INFIX[operator].join(_infix(a, rename, level + (i > 0)) for i, a in enumerate(arguments))
     elif operator in _BINARY:
         left = _infix(arguments[0], rename, level + (operator == "pow"))
+        if level == _LEVEL["lt"] and _is_relation(arguments[0]):
+            left = f"piecewise(1, {left}, 0)"  # Antimony reads (a < b) < c as a < b && b < c
         text = left + _BINARY[operator] + _infix(arguments[1], rename, level + 1)
     elif operator == "neg":
         text = "-" + _infix(arguments[0], rename, level)
@@ -115,3 +117,7 @@ def _infix(node: Expression, rename: Callable[[str], str], outer: int) -> str:
         name = {"not": "!"}.get(operator, operator)
         return f"{name}({', '.join(_infix(a, rename, 0) for a in arguments)})"
     return f"({text})" if level < outer or (outer and operator == "neg") else text
+
+
+def _is_relation(node: Expression) -> bool:
+    return isinstance(node, Apply) and _LEVEL.get(node.operator) == _LEVEL["lt"]

@@ -141,7 +141,10 @@ class MathReader:
         return self._apply(kind, arguments, node)
 
     def _number(self, node: Any, kind: int) -> Expression:
-        value = _CONSTANTS[kind] if kind in _CONSTANTS else float(node.getValue())
+        if kind == libsbml.AST_REAL_E:  # libSBML's own product of mantissa and power is rounded twice
+            value = float(f"{node.getMantissa()!r}e{node.getExponent()}")
+        else:
+            value = _CONSTANTS[kind] if kind in _CONSTANTS else float(node.getValue())
         if not math.isfinite(value):
             raise ModelError(f"{self.where}: the formula contains {value}; expected finite numbers only.")
         return Number(value)

@@ -94,7 +94,11 @@ def read_document(text: str, place: Place) -> Model:
         raise UnsupportedError(
             f"{place.name}: the SBML package '{package[1]}' is not supported; flatten the model first."
         )
+    if not text.startswith("<?xml"):  # libSBML would add one, and a line, and then count the lines with it
+        text = f'<?xml version="1.0" encoding="UTF-8"?>{text.lstrip()}'
     document = libsbml.readSBMLFromString(text)
+    if document.getLevel() == 1:
+        raise UnsupportedError(f"{place.name}: SBML Level 1 is not supported; convert it to Level 3.")
     for i in range(document.getNumErrors()):
         error = document.getError(i)
         if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
@@ -103,10 +107,6 @@ def read_document(text: str, place: Place) -> Model:
             raise FormatError(f"{place.of('', error.getLine())}: not valid SBML: {reason}.")
     if document.getModel() is None:
         raise FormatError(f"{place.name}: no SBML model; expected an 'sbml' element with a 'model'.")
-    if document.getLevel() not in {2, 3}:
-        raise UnsupportedError(
-            f"{place.name}: SBML Level {document.getLevel()} is not supported; convert it to Level 3."
-        )
     return _Reader(document, place).model()
 
 
@@ -203,7 +203,7 @@ class _Reader:
         extent = self.units.unit(self.sbml.getExtentUnits()) if self.level == 3 else None
         substance = self._base_unit("substance", "mole")
         if extent is not None and not (substance and extent.same(substance)):
-            units["extent"] = readable(extent)
+            units["extent"] = self.units.text(self.sbml.getExtentUnits())
         return units
 
     def _text(self, unit: Unit, key: str, where: str) -> str:
@@ -264,9 +264,9 @@ class _Reader:
             raise UnsupportedError(f"{where}: species '{key}' has a conversionFactor, which is not supported.")
         substance_only = bool(s.getHasOnlySubstanceUnits())
         amount = bool(s.isSetInitialAmount()) or (substance_only and not s.isSetInitialConcentration())
-        declared = s.getSubstanceUnits()
+        declared, called = s.getSubstanceUnits(), f"{where}: species '{key}': "
         if declared and self.units.unit(declared) is None:
-            self.units.text(declared, f"{where}: species '{key}': ")
+            raise UnsupportedError(f"{called}the unit '{declared}' is not defined.")
         unit = self.units.unit(declared) if declared else self._base_unit("substance", "mole")
         size = sizes.get(s.getCompartment())
         if not amount:
@@ -274,10 +274,8 @@ class _Reader:
         return Species(
             id=key,
             compartment=s.getCompartment(),
-            initial=float(s.getInitialAmount() if s.isSetInitialAmount() else s.getInitialConcentration())
-            if s.isSetInitialAmount() or s.isSetInitialConcentration()
-            else 0.0,
-            unit=readable(unit, where=f"{where}: species '{key}': ") if unit else "",
+            initial=_initial(s),
+            unit=self.units.text(declared) if amount and declared else readable(unit, where=called) if unit else "",
             amount=amount,
             substance_only=substance_only,
             boundary=bool(s.getBoundaryCondition()),
@@ -371,6 +369,12 @@ class _Reader:
             self.sbml.getListOfReactions(),
         )  # fmt: skip
         return {e.getId(): self.place.of(e.getId(), e.getLine()) for group in groups for e in group}
+
+
+def _initial(s: Any) -> float:
+    if s.isSetInitialAmount():
+        return float(s.getInitialAmount())
+    return float(s.getInitialConcentration()) if s.isSetInitialConcentration() else 0.0
 
 
 def _refuse_unsupported(sbml: Any, place: Place) -> None:

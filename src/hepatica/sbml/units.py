@@ -169,8 +169,10 @@ class UnitReader:
             ]
             if not parts and not definition.isSetName():
                 continue
-            self._units[key] = from_parts(parts, where)
-            self._hints[key] = definition.getName() or ""
+            unit, hint = from_parts(parts, where), definition.getName() or ""
+            named = bool(hint) and _means(hint, unit)
+            self._units[key] = parse_unit(hint) if named else unit
+            self._hints[key] = hint if named else ""
 
     def unit(self, key: str) -> Unit | None:
         """Give the unit of an id or kind; nothing when it is not defined."""

@@ -102,7 +102,7 @@ class _Writer:
 
     def list(self, what: str, items: Iterable[ElementTree.Element]) -> ElementTree.Element | None:
         element = ElementTree.Element(f"listOf{what}")
-        element.extend(items)
+        element.extend(list(items))
         return element if len(element) else None
 
     def unit(self, text: str) -> str:
