@@ -84,7 +84,7 @@ def test_a_verdict_counts_draws():
     assert verdict.probability == pytest.approx(0.9)
     assert verdict.effect == pytest.approx(0.5)
     assert verdict.interval == pytest.approx((0.5, 2.0))
-    assert (verdict.n, verdict.failed) == (10, 0)
+    assert (verdict.n, verdict.left_out) == (10, 0)
     middle = (0.9 * 10 + 0.5) / 11
     assert verdict.error == pytest.approx(math.sqrt(middle * (1 - middle) / 12))
     assert together.contrast == "all"
@@ -95,11 +95,11 @@ def test_a_verdict_counts_draws():
 def test_missing_draws_are_left_out_and_counted():
     array = readout([[1.0] * 4, [0.5, np.nan, 0.5, 1.5], [1.0] * 4, [1.0] * 4])
     verdict = judge(array, contrast())[0]
-    assert (verdict.n, verdict.failed) == (3, 1)
+    assert (verdict.n, verdict.left_out) == (3, 1)
     assert verdict.probability == pytest.approx(2 / 3)
     assert verdict.outcome == "undecided"
     nothing = judge(readout(np.full((4, 3), np.nan)), contrast())[0]
-    assert (nothing.n, nothing.failed, nothing.outcome) == (0, 3, "undecided")
+    assert (nothing.n, nothing.left_out, nothing.outcome) == (0, 3, "undecided")
     assert math.isnan(nothing.probability)
 
 
@@ -132,8 +132,8 @@ def test_the_order_of_draws_and_the_scale_of_weights_do_not_matter(values, rando
     shuffled = array.isel(draw=order)
     weights = xr.DataArray(np.full(len(values), 3.7), dims="draw", coords={"draw": array["draw"]})
     plain, other = judge(array, contrast())[0], judge(shuffled, contrast(), weights=weights)[0]
-    assert (plain.n, plain.failed, plain.outcome) == (other.n, other.failed, other.outcome)
-    assert plain.n + plain.failed == len(values)
+    assert (plain.n, plain.left_out, plain.outcome) == (other.n, other.left_out, other.outcome)
+    assert plain.n + plain.left_out == len(values)
     if plain.n:
         assert 0.0 <= plain.probability <= 1.0
         assert plain.probability == pytest.approx(other.probability)
@@ -144,7 +144,7 @@ def test_the_order_of_draws_and_the_scale_of_weights_do_not_matter(values, rando
 def test_censored_values_compare_and_two_of_them_cannot():
     array = readout([[np.inf, np.inf, 5.0], [5.0, np.inf, np.inf], [1.0] * 3, [1.0] * 3])
     verdict = judge(array, contrast())[0]
-    assert (verdict.n, verdict.failed) == (2, 1)
+    assert (verdict.n, verdict.left_out) == (2, 1)
     assert verdict.probability == pytest.approx(0.5)
 
 
@@ -175,7 +175,7 @@ def test_all_holds_only_where_each_does():
     second = contrast(id="b", treated=ARMS[3])
     verdicts = judge(array, first, second)
     together = [v for v in verdicts if v.contrast == "all"]
-    assert [(v.cell_line, v.n, v.failed) for v in together] == [("HepG2", 3, 1)]
+    assert [(v.cell_line, v.n, v.left_out) for v in together] == [("HepG2", 3, 1)]
     assert together[0].probability == pytest.approx(1 / 3)
 
 

@@ -203,6 +203,6 @@ def test_a_verdict_without_draws_says_so():
 
     nothing = Verdict(
         claim="C", contrast="all", cell_line="x", outcome="undecided", probability=float("nan"), error=float("nan"),
-        effect=float("nan"), interval=(float("nan"), float("nan")), n=0, failed=5, kind="entailed",
+        opposite=float("nan"), effect=float("nan"), interval=(float("nan"), float("nan")), n=0, left_out=5, kind="entailed",
     )  # fmt: skip
     assert cli._verdict(nothing) == "undecided (no draw can tell)"

@@ -78,8 +78,9 @@ class Verdict:
     """How far the draws hold one contrast of a claim in one cell line; contrast ``all`` means all of them together.
 
     ``probability`` is the weighted share of draws with the stated sign, ``error`` its Monte-Carlo standard error,
-    ``effect`` the median and ``interval`` the 5 % and 95 % quantiles of the effect, ``n`` the draws used and ``failed``
-    those left out because a readout is missing.
+    ``opposite`` the share with the opposite sign, ``effect`` the median and ``interval`` the 5 % and 95 % quantiles of
+    the effect, ``n`` the draws used and ``left_out`` those that cannot be compared: a simulation failed, both values
+    are censored, or there is no effect to share out.
     """
 
     claim: str
@@ -88,10 +89,11 @@ class Verdict:
     outcome: Outcome
     probability: float
     error: float
+    opposite: float
     effect: float
     interval: tuple[float, float]
     n: int
-    failed: int
+    left_out: int
     kind: Kind
 
 
@@ -203,7 +205,10 @@ def _judge(claim: Claim, readouts: Readouts, weights: xr.DataArray | None) -> li
     for cell_line, parts in held.items():
         if len(parts) == len(claim.contrasts):
             parts = list(xr.align(*parts, join="inner"))
-            together = xr.concat(parts, dim="contrast").prod("contrast", skipna=False)
+            each = xr.concat(parts, dim="contrast")
+            together = xr.concat([each.min("contrast", skipna=False), -each.max("contrast", skipna=False)], dim="side")
+            together = (together == 1).astype(float).where(together.notnull())
+            together = together.isel(side=0) - together.isel(side=1)
             verdicts.append(_verdict(claim, "all", cell_line, together, None, weights))
     return verdicts
 
@@ -295,10 +300,10 @@ def _at(readout: xr.DataArray, at: str, place: str) -> xr.DataArray:
 
 
 def _holds(contrast: Contrast, effect: xr.DataArray) -> xr.DataArray:
-    """Give 1 where a draw holds the contrast, 0 where not, NaN where it cannot be told."""
+    """Give 1 where a draw holds the contrast, -1 where the opposite, 0 where nothing changes, NaN where it cannot be told."""
     change = effect - 1.0 if contrast.effect == "ratio" else effect
     sign = 1.0 if contrast.expect == "increase" else -1.0
-    return (sign * change > contrast.threshold).astype(float).where(effect.notnull())
+    return (np.sign(sign * change) * (np.abs(change) > contrast.threshold)).where(effect.notnull())
 
 
 def _verdict(
@@ -313,9 +318,10 @@ def _verdict(
     n = int(known.sum())
     w = np.ones(holds.size) if weights is None else weights.sel(draw=holds["draw"]).values.astype(float)
     w = w[known]
-    probability = error = math.nan
+    probability = error = opposite = math.nan
     if n and w.sum() > 0:
-        probability = float(np.average(holds.values[known], weights=w))
+        probability = float(np.average(holds.values[known] == 1, weights=w))
+        opposite = float(np.average(holds.values[known] == -1, weights=w))
         size = w.sum() ** 2 / np.sum(w**2)
         # posterior spread of a share under Jeffreys' prior: not zero when all draws agree
         middle = (probability * size + 0.5) / (size + 1.0)
@@ -328,7 +334,7 @@ def _verdict(
         outcome = "contradicted"
     return Verdict(
         claim=claim.id, contrast=contrast, cell_line=cell_line, outcome=outcome, probability=probability, error=error,
-        effect=spread[1], interval=(spread[0], spread[2]), n=n, failed=int(holds.size - n), kind=claim.kind,
+        opposite=opposite, effect=spread[1], interval=(spread[0], spread[2]), n=n, left_out=int(holds.size - n), kind=claim.kind,
     )  # fmt: skip
 
 

@@ -64,6 +64,8 @@ class StudyExperiment:
         Whether each arm starts from its steady state.
     clamped
         Whether some arms hold a pathway at the level it has in the untreated control, draw by draw.
+    note
+        What is assumed.
     """
 
     id: str
@@ -75,6 +77,7 @@ class StudyExperiment:
     draws: int | None = None
     equilibrate: bool = True
     clamped: bool = False
+    note: str = ""
 
     def experiment(self, cell_line: CellLine) -> Experiment:
         """Give the experiment of one cell line."""
@@ -123,6 +126,8 @@ class Study:
         Draws in one work unit.
     sources, related
         The literature record, and the keys of what cites or surrounds the paper.
+    limits
+        What the study cannot tell, in words.
     path
         The ``study.toml``.
     """
@@ -146,6 +151,7 @@ class Study:
     block: int
     sources: tuple[Source, ...] = ()
     related: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
     path: str = ""
 
     @property

@@ -118,6 +118,7 @@ def load_study(name: str | Path) -> Study:
         block=record.block,
         sources=sources,
         related=tuple(record.related),
+        limits=tuple(record.limits),
         path=str(path),
     )
     _check_targets(study.model, study.experiments, path)
@@ -240,6 +241,7 @@ def _experiment(
         fit=fit,
         draws=record.draws,
         equilibrate=record.equilibrate,
+        note=record.note,
         clamped=bool(record.clamps),
     )
 

@@ -87,6 +87,7 @@ class StudyRecord(Record):
     question: str = ""
     source: Text
     related: list[str] = Field(default_factory=list[str])
+    limits: list[str] = Field(default_factory=list[str])
     model: Text
     claims: str = "claims.toml"
     cell_lines: Annotated[list[str], Field(min_length=1)]
