@@ -6,9 +6,24 @@ import pytest
 from hepatica.errors import ModelError
 from hepatica.evidence import Evidence, Source
 from hepatica.model import (
-    TIME, Apply, Compartment, InitialAssignment, Model, Number, Parameter, Prior, Reaction, Rule, Species, Symbol, basis_share,
-    check_balance, check_model, check_structure, require_structure,
-)  # fmt: skip
+    TIME,
+    Apply,
+    Compartment,
+    InitialAssignment,
+    Model,
+    Number,
+    Parameter,
+    Prior,
+    Reaction,
+    Rule,
+    Species,
+    Symbol,
+    basis_share,
+    check_balance,
+    check_model,
+    check_structure,
+    require_structure,
+)
 
 GUESS = Evidence(basis="assumed", source="assumption", note="a guess")
 UNITS = {"time": "min", "substance": "nmol", "volume": "litre"}
@@ -71,20 +86,32 @@ def test_a_clean_model_has_no_issue():
     [
         (op("*", "k", "A"), "a.ant:7: the rate of 'R' is in nM/min; expected nmol/min."),
         (op("*", "cell", op("+", "k", "A")), "a.ant:7: the rate of 'R' takes together 'k' in 1/min and 'A' in nM."),
-        (op("*", op("*", "cell", "k", "A"), op("exp", "A")),
-         "a.ant:7: the rate of 'R' takes exp of 'A' in nM; expected a number without unit."),
-        (op("*", "cell", "k", op("pow", "A", "k")),
-         "a.ant:7: the rate of 'R' has the exponent 'k' in 1/min; expected a number without unit."),
-        (op("*", "cell", "k", op("piecewise", "A", op("lt", "A", "k"), "K")),
-         "a.ant:7: the rate of 'R' compares 'A' in nM and 'k' in 1/min."),
-        (op("*", "cell", "k", op("piecewise", "A", op("lt", TIME, "5"), "K")),
-         "a.ant:7: the rate of 'R' compares 'time' in min and '5' in dimensionless."),
-        (op("*", "cell", op("piecewise", "A", op("lt", "A", "K"), "k")),
-         "a.ant:7: the rate of 'R' chooses between 'A' in nM and 'k' in 1/min."),
-        (op("*", "cell", "k", op("max", "A", "1")),
-         "a.ant:7: the rate of 'R' takes together 'A' in nM and '1' in dimensionless."),
+        (
+            op("*", op("*", "cell", "k", "A"), op("exp", "A")),
+            "a.ant:7: the rate of 'R' takes exp of 'A' in nM; expected a number without unit.",
+        ),
+        (
+            op("*", "cell", "k", op("pow", "A", "k")),
+            "a.ant:7: the rate of 'R' has the exponent 'k' in 1/min; expected a number without unit.",
+        ),
+        (
+            op("*", "cell", "k", op("piecewise", "A", op("lt", "A", "k"), "K")),
+            "a.ant:7: the rate of 'R' compares 'A' in nM and 'k' in 1/min.",
+        ),
+        (
+            op("*", "cell", "k", op("piecewise", "A", op("lt", TIME, "5"), "K")),
+            "a.ant:7: the rate of 'R' compares 'time' in min and '5' in dimensionless.",
+        ),
+        (
+            op("*", "cell", op("piecewise", "A", op("lt", "A", "K"), "k")),
+            "a.ant:7: the rate of 'R' chooses between 'A' in nM and 'k' in 1/min.",
+        ),
+        (
+            op("*", "cell", "k", op("max", "A", "1")),
+            "a.ant:7: the rate of 'R' takes together 'A' in nM and '1' in dimensionless.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_units_that_do_not_balance(rate, message):
     assert texts(check_balance(with_rate(rate))) == [message]
 
@@ -158,37 +185,83 @@ def test_amounts_stand_for_what_they_are():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"parameters": (*make().parameters, parameter("spare", 1.0, "nM"))},
-         "spare: parameter 'spare' is never used; remove it or use it."),
-        ({"parameters": (parameter("k", 0.1, "1/min", evidence=None), make().parameters[1])},
-         "k: parameter 'k' has no source; give basis and source."),
-        ({"sources": (Source(key="other", reference="doi:x"),),
-          "parameters": (parameter("k", 0.1, "1/min", evidence=Evidence(basis="measured", source="other")),
-                         make().parameters[1])},
-         "K: parameter 'K' cites 'assumption', which is no source."),
-        ({"parameters": (parameter("k", 0.1, "1/min", evidence=Evidence(basis="derived", source="assumption")),
-                         make().parameters[1])},
-         "k: parameter 'k' is derived without a note; say from where or why."),
-        ({"parameters": (parameter("k", 0.1, "1/min", bounds=(1.0, 2.0)), make().parameters[1])},
-         "k: parameter 'k' is 0.1, outside of its bounds 1 and 2."),
-        ({"parameters": (parameter("k", 0.1, "1/min", bounds=(2.0, 1.0)), make().parameters[1])},
-         "k: the bounds 2 and 1 of 'k' are not in order."),
-        ({"parameters": (parameter("k", 0.1, "1/min", prior=Prior(distribution="log-normal", arguments=(0.0, 0.0))),
-                         make().parameters[1])},
-         "k: the prior log-normal 0, 0 of 'k' is improper."),
-        ({"parameters": (parameter("k", 0.1, "1/min", prior=Prior(distribution="log-normal", arguments=(3.0, 0.5))),
-                         make().parameters[1])},
-         "k: the prior log-normal 3, 0.5 of 'k' rules its value 0.1 out."),
-        ({"parameters": (parameter("k", 0.1, "1/min", prior=Prior(distribution="uniform", arguments=(1.0, 2.0))),
-                         make().parameters[1])},
-         "k: the prior uniform 1, 2 of 'k' rules its value 0.1 out."),
-        ({"parameters": (parameter("k", 0.0, "1/min", prior=Prior(distribution="log-normal", arguments=(0.0, 1.0))),
-                         make().parameters[1])},
-         "k: the prior log-normal 0, 1 of 'k' rules its value 0 out."),
-        ({"species": (species("A", 100.0), species("B", annotations=()))},
-         "B: species 'B' has no identifier (UniProt, ChEBI, GO); annotate it."),
+        (
+            {"parameters": (*make().parameters, parameter("spare", 1.0, "nM"))},
+            "spare: parameter 'spare' is never used; remove it or use it.",
+        ),
+        (
+            {"parameters": (parameter("k", 0.1, "1/min", evidence=None), make().parameters[1])},
+            "k: parameter 'k' has no source; give basis and source.",
+        ),
+        (
+            {
+                "sources": (Source(key="other", reference="doi:x"),),
+                "parameters": (
+                    parameter("k", 0.1, "1/min", evidence=Evidence(basis="measured", source="other")),
+                    make().parameters[1],
+                ),
+            },
+            "K: parameter 'K' cites 'assumption', which is no source.",
+        ),
+        (
+            {
+                "parameters": (
+                    parameter("k", 0.1, "1/min", evidence=Evidence(basis="derived", source="assumption")),
+                    make().parameters[1],
+                )
+            },
+            "k: parameter 'k' is derived without a note; say from where or why.",
+        ),
+        (
+            {"parameters": (parameter("k", 0.1, "1/min", bounds=(1.0, 2.0)), make().parameters[1])},
+            "k: parameter 'k' is 0.1, outside of its bounds 1 and 2.",
+        ),
+        (
+            {"parameters": (parameter("k", 0.1, "1/min", bounds=(2.0, 1.0)), make().parameters[1])},
+            "k: the bounds 2 and 1 of 'k' are not in order.",
+        ),
+        (
+            {
+                "parameters": (
+                    parameter("k", 0.1, "1/min", prior=Prior(distribution="log-normal", arguments=(0.0, 0.0))),
+                    make().parameters[1],
+                )
+            },
+            "k: the prior log-normal 0, 0 of 'k' is improper.",
+        ),
+        (
+            {
+                "parameters": (
+                    parameter("k", 0.1, "1/min", prior=Prior(distribution="log-normal", arguments=(3.0, 0.5))),
+                    make().parameters[1],
+                )
+            },
+            "k: the prior log-normal 3, 0.5 of 'k' rules its value 0.1 out.",
+        ),
+        (
+            {
+                "parameters": (
+                    parameter("k", 0.1, "1/min", prior=Prior(distribution="uniform", arguments=(1.0, 2.0))),
+                    make().parameters[1],
+                )
+            },
+            "k: the prior uniform 1, 2 of 'k' rules its value 0.1 out.",
+        ),
+        (
+            {
+                "parameters": (
+                    parameter("k", 0.0, "1/min", prior=Prior(distribution="log-normal", arguments=(0.0, 1.0))),
+                    make().parameters[1],
+                )
+            },
+            "k: the prior log-normal 0, 1 of 'k' rules its value 0 out.",
+        ),
+        (
+            {"species": (species("A", 100.0), species("B", annotations=()))},
+            "B: species 'B' has no identifier (UniProt, ChEBI, GO); annotate it.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_issue_for_each_mistake(changes, message):
     assert texts(check_model(make(**changes))) == [message]
 
@@ -224,27 +297,58 @@ FREE = tuple(Parameter(id=i, value=0.0, unit="nM", constant=False) for i in "xy"
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"parameters": (*make().parameters, parameter("A", 1.0, "nM"))}, "A: the id 'A' is given to 2 elements; rename all but one."),
-        ({"parameters": make().parameters[:1]}, "a.ant:7: no species or parameter 'K' for the rate of 'R'. Did you mean 'k'?"),
-        ({"compartments": (Compartment(id="cel", unit="litre"),), "reactions": ()},
-         "A: species 'A' lies in no compartment 'cell'. Did you mean 'cel'? (1 more like this.)"),
+        (
+            {"parameters": (*make().parameters, parameter("A", 1.0, "nM"))},
+            "A: the id 'A' is given to 2 elements; rename all but one.",
+        ),
+        (
+            {"parameters": make().parameters[:1]},
+            "a.ant:7: no species or parameter 'K' for the rate of 'R'. Did you mean 'k'?",
+        ),
+        (
+            {"compartments": (Compartment(id="cel", unit="litre"),), "reactions": ()},
+            "A: species 'A' lies in no compartment 'cell'. Did you mean 'cel'? (1 more like this.)",
+        ),
         ({"observables": ("AA",)}, "AA: no species or parameter 'AA'. Did you mean 'A'?"),
-        ({"parameters": (*make().parameters, *FREE), "rules": (variable("x", "y"), variable("y", "x"))},
-         "x: the rules x -> y -> x depend on each other in a circle; break it."),
-        ({"parameters": (*make().parameters, *FREE), "rules": (variable("x", "y"),),
-          "initial_assignments": (InitialAssignment(symbol="y", expression=Symbol("x")),)},
-         "x: the rules x -> y -> x depend on each other in a circle; break it."),
-        ({"parameters": (*make().parameters, *FREE), "rules": (variable("x", "y"), variable("x", "k"))}, "x: 'x' has 2 rules; keep one."),
+        (
+            {"parameters": (*make().parameters, *FREE), "rules": (variable("x", "y"), variable("y", "x"))},
+            "x: the rules x -> y -> x depend on each other in a circle; break it.",
+        ),
+        (
+            {
+                "parameters": (*make().parameters, *FREE),
+                "rules": (variable("x", "y"),),
+                "initial_assignments": (InitialAssignment(symbol="y", expression=Symbol("x")),),
+            },
+            "x: the rules x -> y -> x depend on each other in a circle; break it.",
+        ),
+        (
+            {"parameters": (*make().parameters, *FREE), "rules": (variable("x", "y"), variable("x", "k"))},
+            "x: 'x' has 2 rules; keep one.",
+        ),
         ({"rules": (variable("k", "K"),)}, "k: 'k' is constant but has a rule; declare it variable."),
-        ({"rules": (variable("A", "K"),)}, "a.ant:7: species 'A' is changed by reaction 'R' and by a rule; keep one. (1 more like this.)"),
-        ({"parameters": (*make().parameters, *FREE), "rules": (variable("x", "k"),),
-          "initial_assignments": (InitialAssignment(symbol="x", expression=Symbol("k")),)},
-         "x: 'x' is given at time zero more than once; keep one."),
-        ({"parameters": (parameter("k", math.nan, "1/min"), make().parameters[1])},
-         "k: parameter 'k' is nan; expected a finite number."),
-        ({"compartments": (Compartment(id="cell", size=math.inf),)}, "cell: the size of compartment 'cell' is inf; expected a finite number."),
+        (
+            {"rules": (variable("A", "K"),)},
+            "a.ant:7: species 'A' is changed by reaction 'R' and by a rule; keep one. (1 more like this.)",
+        ),
+        (
+            {
+                "parameters": (*make().parameters, *FREE),
+                "rules": (variable("x", "k"),),
+                "initial_assignments": (InitialAssignment(symbol="x", expression=Symbol("k")),),
+            },
+            "x: 'x' is given at time zero more than once; keep one.",
+        ),
+        (
+            {"parameters": (parameter("k", math.nan, "1/min"), make().parameters[1])},
+            "k: parameter 'k' is nan; expected a finite number.",
+        ),
+        (
+            {"compartments": (Compartment(id="cell", size=math.inf),)},
+            "cell: the size of compartment 'cell' is inf; expected a finite number.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_contradictions(changes, message):
     with pytest.raises(ModelError) as error:
         require_structure(make(**changes))

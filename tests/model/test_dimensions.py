@@ -7,9 +7,32 @@ from hepatica.model.dimensions import DIMENSIONLESS, parse_unit
 from hepatica.sbml.units import from_kind, from_parts, readable, to_parts, unit_id
 
 TEXTS = (
-    "nM", "uM", "1/(nM*min)", "nM/min", "1/min", "1/nM^2/h", "litre", "mm^3", "mm^2", "um^2", "nmol/min", "cells", "cells/mm^3",
-    "count", "pg/cells", "kDa", "dimensionless", "", "day", "1/s", "mM/h", "mol/(litre*day)", "mg", "kelvin", "J/(mol*K)",
-)  # fmt: skip
+    "nM",
+    "uM",
+    "1/(nM*min)",
+    "nM/min",
+    "1/min",
+    "1/nM^2/h",
+    "litre",
+    "mm^3",
+    "mm^2",
+    "um^2",
+    "nmol/min",
+    "cells",
+    "cells/mm^3",
+    "count",
+    "pg/cells",
+    "kDa",
+    "dimensionless",
+    "",
+    "day",
+    "1/s",
+    "mM/h",
+    "mol/(litre*day)",
+    "mg",
+    "kelvin",
+    "J/(mol*K)",
+)
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -43,7 +66,7 @@ def test_scale_counts():
 
 
 def test_unknown_units_are_named():
-    with pytest.raises(UnitError, match="'nN'|'furlung'"):
+    with pytest.raises(UnitError, match=r"'furlung'"):
         parse_unit("furlung")
 
 
@@ -52,8 +75,12 @@ def test_sbml_kinds_and_ids():
     assert from_kind("celsius") is None
     assert from_kind("hertz").same(parse_unit("1/s"))
     assert [unit_id(t) for t in ("1/(nM*min)", "nM/min", "mm^3", "%", "nM^-1")] == [
-        "per_nM_min", "nM_per_min", "mm3", "percent", "nM_minus_1",
-    ]  # fmt: skip
+        "per_nM_min",
+        "nM_per_min",
+        "mm3",
+        "percent",
+        "nM_minus_1",
+    ]
 
 
 def test_a_hint_is_taken_only_when_it_means_the_same():

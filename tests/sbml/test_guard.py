@@ -1,8 +1,8 @@
 import pytest
 
 from hepatica.errors import FormatError, HostileFileError, NotFoundError, StorageError, UnsupportedError
-from hepatica.sbml import read_antimony, read_sbml
 from hepatica.sbml import guard as room
+from hepatica.sbml import read_antimony, read_sbml
 from hepatica.sbml.guard import guard_antimony, guard_xml, read_text
 
 SBML = '<sbml xmlns="http://www.sbml.org/sbml/level3/version2/core" level="3" version="2">{}</sbml>'

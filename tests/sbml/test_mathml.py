@@ -10,8 +10,25 @@ from hepatica.model import TIME, Apply, Number, Symbol, to_infix
 from hepatica.sbml import read_antimony
 from hepatica.sbml.mathml import AVOGADRO, read_mathml, to_mathml
 
-UNARY = ("neg", "exp", "ln", "sqrt", "abs", "floor", "ceil", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
-         "tanh", "not")  # fmt: skip
+UNARY = (
+    "neg",
+    "exp",
+    "ln",
+    "sqrt",
+    "abs",
+    "floor",
+    "ceil",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "not",
+)
 BINARY = ("-", "/", "pow", "lt", "le", "gt", "ge", "eq", "ne")
 MANY = ("+", "*", "and", "or", "min", "max")
 
@@ -121,12 +138,21 @@ def value_of(text):
 @pytest.mark.parametrize(
     ("tag", "value"),
     [
-        ("sec", 1 / math.cos(0.4)), ("csc", 1 / math.sin(0.4)), ("cot", 1 / math.tan(0.4)),
-        ("sech", 1 / math.cosh(0.4)), ("csch", 1 / math.sinh(0.4)), ("coth", 1 / math.tanh(0.4)),
-        ("arcsinh", math.asinh(0.4)), ("arctanh", math.atanh(0.4)), ("arccot", math.atan(1 / 0.4)),
-        ("arccsch", math.asinh(1 / 0.4)), ("arcsech", math.acosh(1 / 0.4)), ("log", math.log10(0.4)), ("root", 0.4**0.5),
+        ("sec", 1 / math.cos(0.4)),
+        ("csc", 1 / math.sin(0.4)),
+        ("cot", 1 / math.tan(0.4)),
+        ("sech", 1 / math.cosh(0.4)),
+        ("csch", 1 / math.sinh(0.4)),
+        ("coth", 1 / math.tanh(0.4)),
+        ("arcsinh", math.asinh(0.4)),
+        ("arctanh", math.atanh(0.4)),
+        ("arccot", math.atan(1 / 0.4)),
+        ("arccsch", math.asinh(1 / 0.4)),
+        ("arcsech", math.acosh(1 / 0.4)),
+        ("log", math.log10(0.4)),
+        ("root", 0.4**0.5),
     ],
-)  # fmt: skip
+)
 def test_further_functions_are_unfolded(tag, value):
     assert value_of(f"<apply><{tag}/><ci>x</ci></apply>") == pytest.approx(value)
 
@@ -186,7 +212,7 @@ def test_long_sums_stay_flat():
             "MathML: a piecewise has no 'otherwise'; say what holds when no condition is true.",
         ),
     ],
-)  # fmt: skip
+)
 def test_refusals(text, kind, message):
     with pytest.raises(kind) as error:
         math_of(text)

@@ -21,10 +21,17 @@ PARTS = {
     "events": "",
 }
 LISTS = {
-    "functions": "FunctionDefinitions", "units": "UnitDefinitions", "compartments": "Compartments", "species": "Species",
-    "parameters": "Parameters", "assignments": "InitialAssignments", "rules": "Rules", "constraints": "Constraints",
-    "reactions": "Reactions", "events": "Events",
-}  # fmt: skip
+    "functions": "FunctionDefinitions",
+    "units": "UnitDefinitions",
+    "compartments": "Compartments",
+    "species": "Species",
+    "parameters": "Parameters",
+    "assignments": "InitialAssignments",
+    "rules": "Rules",
+    "constraints": "Constraints",
+    "reactions": "Reactions",
+    "events": "Events",
+}
 
 
 def sbml(model="", root="", level="3", version="2", **parts):
@@ -69,8 +76,8 @@ def test_functions_are_expanded_and_local_parameters_renamed():
         sbml(
             functions=f'<functionDefinition id="f">{lambda_}</functionDefinition>',
             parameters="",
-            reactions=f'<reaction id="R" reversible="true"><kineticLaw>{law}<listOfLocalParameters><localParameter id="k" '
-            'value="7"/></listOfLocalParameters></kineticLaw></reaction>',
+            reactions=f'<reaction id="R" reversible="true"><kineticLaw>{law}<listOfLocalParameters><localParameter '
+            'id="k" value="7"/></listOfLocalParameters></kineticLaw></reaction>',
         )
     )
     k = Symbol("R.k")
@@ -101,8 +108,8 @@ def test_level_2_brings_its_own_units():
         '<compartment id="m1" size="1" spatialDimensions="1"/><compartment id="m0" spatialDimensions="0"/>',
         species='<species id="A" compartment="c" initialAmount="3"/>',
         parameters='<parameter id="k" value="0.5" units="per_h"/>',
-        units='<unitDefinition id="per_h"><listOfUnits><unit kind="second" multiplier="3600" exponent="-1"/></listOfUnits>'
-        '</unitDefinition><unitDefinition id="substance"><listOfUnits><unit kind="mole" scale="-6"/></listOfUnits>'
+        units='<unitDefinition id="per_h"><listOfUnits><unit kind="second" multiplier="3600" exponent="-1"/>'
+        '</listOfUnits></unitDefinition><unitDefinition id="substance"><listOfUnits><unit kind="mole" scale="-6"/></listOfUnits>'
         "</unitDefinition>",
         reactions=kinetics,
     )
@@ -153,9 +160,9 @@ DELAY = (
             "SBML text:5: the assignment rule of 'x': 'delay' is not supported.",
         ),
         (
-            sbml(reactions=PARTS["reactions"].replace('"false">', '"false" fast="true">', 1)).replace("n2/", "n1/").replace(
-                'version="2"', 'version="1"'
-            ),
+            sbml(reactions=PARTS["reactions"].replace('"false">', '"false" fast="true">', 1))
+            .replace("n2/", "n1/")
+            .replace('version="2"', 'version="1"'),
             "SBML text:5: reaction 'R' is fast, which is not supported.",
         ),
         (
@@ -185,9 +192,11 @@ DELAY = (
             "SBML text: the SBML package 'comp' is not supported; flatten the model first.",
         ),
         (
-            sbml(parameters=parameter("k", "true", ' value="1" units="seven"'),
-                 units='<unitDefinition id="seven"><listOfUnits><unit kind="second" exponent="1" scale="0" multiplier="7"/>'
-                 "</listOfUnits></unitDefinition>"),
+            sbml(
+                parameters=parameter("k", "true", ' value="1" units="seven"'),
+                units='<unitDefinition id="seven"><listOfUnits><unit kind="second" exponent="1" scale="0" '
+                'multiplier="7"/></listOfUnits></unitDefinition>',
+            ),
             "SBML text:5: parameter 'k': the unit 7*s is not supported because it has no name; use a named one.",
         ),
         (
@@ -199,7 +208,7 @@ DELAY = (
             "SBML text: SBML Level 1 is not supported; convert it to Level 3.",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_supported_is_refused_by_name(text, message):
     with pytest.raises(UnsupportedError) as error:
         read_sbml(text)
@@ -222,8 +231,14 @@ def test_what_is_not_supported_is_refused_by_name(text, message):
             sbml(reactions=PARTS["reactions"].replace('species="A"', 'species="AA"')),
             "SBML text:5: no species 'AA'. Did you mean 'A'?",
         ),
-        (sbml(compartments=PARTS["compartments"].replace('size="2"', "")), "SBML text:2: compartment 'c' has no size; give it one."),
-        (sbml(parameters=parameter("k", "true", ' value="NaN"')), "SBML text:4: parameter 'k' is nan; expected a finite number."),
+        (
+            sbml(compartments=PARTS["compartments"].replace('size="2"', "")),
+            "SBML text:2: compartment 'c' has no size; give it one.",
+        ),
+        (
+            sbml(parameters=parameter("k", "true", ' value="NaN"')),
+            "SBML text:4: parameter 'k' is nan; expected a finite number.",
+        ),
         (
             sbml(
                 parameters=PARTS["parameters"] + parameter("x") + parameter("y"),
@@ -252,7 +267,7 @@ def test_what_is_not_supported_is_refused_by_name(text, message):
             "SBML text:5: the rate of 'R' has no formula.",
         ),
     ],
-)  # fmt: skip
+)
 def test_contradictions_are_named(text, message):
     with pytest.raises(ModelError) as error:
         read_sbml(text)

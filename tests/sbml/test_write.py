@@ -38,18 +38,24 @@ def test_what_only_hand_made_models_have_survives():
     model = Model(
         id="hand",
         units={"time": "h", "substance": "cells", "volume": "mm^3", "extent": "fold"},
-        compartments=(Compartment(id="cell", size=0.1, unit="mm^3", name='a <"name"> & more'),
-                      Compartment(id="skin", size=2.0, unit="mm^2")),
+        compartments=(
+            Compartment(id="cell", size=0.1, unit="mm^3", name='a <"name"> & more'),
+            Compartment(id="skin", size=2.0, unit="mm^2"),
+        ),
         species=(
             Species(id="A", compartment="cell", initial=1 / 3, unit="cells", amount=True),
-            Species(id="B", compartment="cell", initial=2e-300, boundary=True, substance_only=True, amount=True, unit="fold"),
+            Species(
+                id="B", compartment="cell", initial=2e-300, boundary=True, substance_only=True, amount=True, unit="fold"
+            ),
             Species(id="C", compartment="skin", constant=True, boundary=True, unit="cells/mm^2"),
         ),
         parameters=(Parameter(id="y", value=0.0, constant=False), Parameter(id="R.k", value=0.1, unit="1/h")),
-        reactions=(Reaction(id="R", reactants=(("A", 1.5),), products=(), rate=law, modifiers=("C",), reversible=True),),
+        reactions=(
+            Reaction(id="R", reactants=(("A", 1.5),), products=(), rate=law, modifiers=("C",), reversible=True),
+        ),
         rules=(Rule(kind="rate", variable="y", expression=Number(-1.5e-9)),),
         observables=("y", "A"),
-    )  # fmt: skip
+    )
     again = read_sbml(write_sbml(model))
     assert dataclasses.replace(again, origin={}) == model
     assert again.digest == model.digest
