@@ -109,8 +109,8 @@ def test_level_2_brings_its_own_units():
         species='<species id="A" compartment="c" initialAmount="3"/>',
         parameters='<parameter id="k" value="0.5" units="per_h"/>',
         units='<unitDefinition id="per_h"><listOfUnits><unit kind="second" multiplier="3600" exponent="-1"/>'
-        '</listOfUnits></unitDefinition><unitDefinition id="substance"><listOfUnits><unit kind="mole" scale="-6"/></listOfUnits>'
-        "</unitDefinition>",
+        '</listOfUnits></unitDefinition><unitDefinition id="substance"><listOfUnits><unit kind="mole" scale="-6"/>'
+        "</listOfUnits></unitDefinition>",
         reactions=kinetics,
     )
     model = read_sbml(text)

@@ -37,7 +37,8 @@ def row(key, value, unit, prior="", bounds=("", ""), **more):
     return {
         "parameterId": key, "parameterName": f"the {key}", "parameterScale": "lin", "lowerBound": bounds[0],
         "upperBound": bounds[1], "nominalValue": value, "estimate": "true",
-        "objectivePriorType": "log-normal" if prior else "", "objectivePriorParameters": prior, "unit": unit, "basis": "assumed", "source": "assumption", "note": "toy",
+        "objectivePriorType": "log-normal" if prior else "", "objectivePriorParameters": prior, "unit": unit,
+        "basis": "assumed", "source": "assumption", "note": "toy",
     } | more  # fmt: skip
 
 
