@@ -1,0 +1,135 @@
+"""Rows of the report's tables."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from hepatica.claims import Claim, Contrast, Verdict
+from hepatica.evidence import BASES, Source
+from hepatica.report.data import ReportData, Table
+from hepatica.report.decides import OUTCOMES
+from hepatica.report.words import number
+
+
+def claim_rows(result: ReportData) -> Table:
+    """Give one row for each claim, with its verdicts and those of its contrasts."""
+    lines = list(dict.fromkeys(v.cell_line for v in result.verdicts))
+    rows: Table = []
+    for claim in result.study.claims:
+        mine = [v for v in result.verdicts if v.claim == claim.id]
+        whole = {v.cell_line: v for v in mine if v.contrast == "all"}
+        cells = [verdict_cell(whole[line], _single(claim, mine, line)) if line in whole else None for line in lines]
+        details = [
+            {"contrast": describe_contrast(c), "cells": [_of(mine, c.id, line) for line in lines]}
+            for c in claim.contrasts
+        ]
+        rows.append({"id": claim.id, "text": claim.text, "where": claim.where, "kind": claim.kind, "cells": cells, "details": details})
+    return rows
+
+
+def _single(claim: Claim, verdicts: Sequence[Verdict], line: str) -> Verdict | None:
+    """The effect of a claim with one contrast is that contrast's."""
+    if len(claim.contrasts) != 1:
+        return None
+    return next((v for v in verdicts if v.cell_line == line and v.contrast == claim.contrasts[0].id), None)
+
+
+def _of(verdicts: Sequence[Verdict], contrast: str, line: str) -> dict[str, str] | None:
+    found = next((v for v in verdicts if v.contrast == contrast and v.cell_line == line), None)
+    return None if found is None else verdict_cell(found, found)
+
+
+def verdict_cell(verdict: Verdict, effect: Verdict | None) -> dict[str, str]:
+    """Give a verdict as text: outcome with its sign, probability with error, effect with interval, draws."""
+    left = f"; {verdict.left_out} cannot be compared" if verdict.left_out else ""
+    shown = "" if effect is None or not effect.n else f"{number(effect.effect)} [{number(effect.interval[0])}, {number(effect.interval[1])}]"
+    opposite = "" if not verdict.opposite >= 0.005 else f"opposite sign {verdict.opposite:.2f}"
+    return {
+        "outcome": verdict.outcome,
+        "sign": OUTCOMES.get(verdict.outcome, OUTCOMES["undecided"])[2],
+        "probability": f"P = {verdict.probability:.2f} ± {verdict.error:.2f}" if verdict.n else "no draw can tell",
+        "opposite": opposite,
+        "effect": shown,
+        "draws": f"n = {verdict.n}{left}",
+    }
+
+
+def describe_contrast(contrast: Contrast) -> str:
+    """Say what a contrast compares and what it expects."""
+    what = f"{contrast.readout.replace('_', ' ')}{f', {contrast.band}' if contrast.band else ''}{f' at {contrast.at}' if contrast.at else ''}"
+    against = f" in {contrast.reference_cell_line}" if contrast.reference_cell_line else f" {contrast.reference}" if contrast.reference else " zero"
+    beyond = f", beyond {contrast.minus[0]} against {contrast.minus[1]}" if contrast.minus else ""
+    return f"{what}: {contrast.treated} against{against}{beyond}; expected {contrast.expect} ({contrast.effect}, more than {contrast.threshold:g})"
+
+
+def basis_rows(result: ReportData) -> Table:
+    """Give how many parameters rest on what."""
+    counts = Counter(p.evidence.basis if p.evidence else "no source" for p in result.study.model.parameters)
+    total = max(sum(counts.values()), 1)
+    return [{"basis": b, "count": counts[b], "share": f"{counts[b] / total:.0%}"} for b in (*BASES, "no source") if counts[b]]
+
+
+def wiring_rows(result: ReportData) -> Table:
+    """Give the rival wirings: sentence, prior probability, share of the accepted draws."""
+    draws = result.ensemble.draws
+    rows: Table = []
+    for wiring in result.study.wirings:
+        known = wiring.parameter in draws["parameter"].values
+        share = f"{float(draws.sel(parameter=wiring.parameter).mean()):.2f}" if known else "–"
+        rows.append({"id": wiring.id, "sentence": wiring.sentence, "prior": f"{wiring.probability:g}", "share": share})
+    return rows
+
+
+def source_rows(result: ReportData) -> Table:
+    """Give every source that something rests on, the founding paper and what cites it first."""
+    study = result.study
+    claims: dict[str, list[str]] = {}
+    for claim in study.claims:
+        claims.setdefault(claim.source, []).append(claim.id)
+    evidences = [(p.id, p.evidence) for p in study.model.parameters]
+    evidences += [(f"{line.id}: {c.target}", c.evidence) for line in study.lines for c in line.changes]
+    evidences += [(f"{i.id}: {c.target}", c.evidence) for e in study.experiments for a in e.arms for i in a.interventions for c in i.changes]
+    evidences += [(f"wiring {w.id}", w.evidence) for w in study.wirings]
+    rests: dict[str, dict[str, None]] = {}
+    for name, evidence in evidences:
+        if evidence is not None:
+            rests.setdefault(evidence.source, {})[name] = None
+    first = [study.source, *study.related]
+    chosen = sorted((s for s in study.sources if s.key in {*first, *claims, *rests}), key=lambda s: (s.key not in first, _place(first, s.key), s.key))
+    return [
+        {"source": s, "text": _citation(s), "links": _links(s), "claims": ", ".join(claims.get(s.key, ())),
+         "cites": s.key in study.related, "numbers": list(rests.get(s.key, ()))}
+        for s in chosen
+    ]  # fmt: skip
+
+
+def _place(first: Sequence[str], key: str) -> int:
+    return first.index(key) if key in first else len(first)
+
+
+def _citation(source: Source) -> str:
+    parts = (source.authors, source.title, source.journal, str(source.year or ""))
+    text = ". ".join(p for p in parts if p)
+    return text if source.title or source.journal else source.reference
+
+
+def _links(source: Source) -> list[tuple[str, str]]:
+    links = []
+    if source.doi:
+        links.append((f"doi:{source.doi}", f"https://doi.org/{source.doi}"))
+    if source.pmid:
+        links.append((f"PMID {source.pmid}", f"https://pubmed.ncbi.nlm.nih.gov/{source.pmid}/"))
+    if source.pmcid:
+        links.append((source.pmcid, f"https://pmc.ncbi.nlm.nih.gov/articles/{source.pmcid}/"))
+    return links
+
+
+def sensitivity_rows(result: ReportData, top: int = 10) -> Table:
+    """Give the parameters behind the bars, with readable names."""
+    names = {p.id: p.name for p in result.study.model.parameters}
+    rows: Table = []
+    for line, table in result.sensitivity.items():
+        for row in table.head(top).itertuples():
+            q = getattr(row, "q", float("nan"))
+            rows.append({"cell_line": line, "parameter": row.parameter, "name": names.get(str(row.parameter), ""),
+                         "rho": number(float(row.rho), 2), "q": number(float(q), 2)})  # fmt: skip
+    return rows

@@ -1,0 +1,143 @@
+"""What a result says, in sentences made from its numbers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hepatica.claims import Verdict
+from hepatica.experiment import Arm, Change
+from hepatica.report.data import Floats, ReportData, draws_of, find_readout, quantiles, weights_of
+
+LITTLE = 0.1
+"""Shifts by less than this share are called small."""
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Give a number for a reader: a few digits, a true minus, words where there is none.
+
+    Examples
+    --------
+    >>> number(-0.01234), number(float("inf")), number(float("nan"))
+    ('−0.0123', 'above the top dose', '–')
+    """
+    if np.isnan(value):
+        return "–"
+    if np.isinf(value):
+        return "above the top dose" if value > 0 else "unboundedly lower"
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def together(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Give the verdicts on whole claims."""
+    return [v for v in verdicts if v.contrast == "all"]
+
+
+def answer(result: ReportData) -> list[str]:
+    """Answer the study's question in a few sentences, from its numbers alone.
+
+    Parameters
+    ----------
+    result
+        The study's result.
+
+    Returns
+    -------
+    list of str
+        One paragraph each: effect by cell line, pathway, claims, and how sure.
+    """
+    paragraphs = [*_effects(result), *_pathways(result), *_claims(result.verdicts), _how_sure(result)]
+    return [p for p in paragraphs if p]
+
+
+def _effects(result: ReportData) -> list[str]:
+    effect = result.study.effect
+    ic50 = None if effect is None else find_readout(result, effect.experiment, "ic50")
+    if effect is None or ic50 is None:
+        return []
+    weights = weights_of(result.ensemble, ic50)
+    out = []
+    for line in (str(c) for c in ic50["cell_line"].values):
+        treated, reference = (draws_of(ic50, cell_line=line, arm=a) for a in (effect.treated, effect.reference))
+        out.append(_effect(line, effect.treated, effect.reference, treated, reference, weights))
+    return out
+
+
+def _effect(line: str, name: str, against: str, treated: Floats, reference: Floats, weights: Floats) -> str:
+    with np.errstate(invalid="ignore"):
+        ratio = treated / reference
+    known = ~np.isnan(ratio)
+    middle = quantiles(reference, [0.5], weights)[0]
+    level = f"In {line} sorafenib's IC50 is {number(float(middle))} {'µM' if np.isfinite(middle) else ''} (median over draws)".replace("  ", " ")
+    if not known.any():
+        return f"{level}; with {name} no draw has an IC50 to compare."
+    low, half, high = quantiles(ratio, (0.05, 0.5, 0.95), weights)
+    lower = float(np.average(ratio[known] < 1, weights=weights[known]))
+    size = "hardly moves it" if abs(half - 1) < LITTLE else "lowers it" if half < 1 else "raises it"
+    unknown = float(np.average(~known, weights=weights))
+    rest = f"; {unknown:.0%} of the draws cannot be compared because neither curve reaches 50 %" if unknown else ""
+    return (
+        f"{level}. {name} against {against} {size}: a factor of {number(float(half))} "
+        f"(90 % of draws {number(float(low))} to {number(float(high))}), lower in {lower:.0%} of the draws that can be compared{rest}."
+    )
+
+
+def _pathways(result: ReportData) -> list[str]:
+    table = result.pathway
+    out = []
+    for line in dict.fromkeys(table["cell_line"]) if len(table) else ():
+        parts = [
+            f"holding {row.pathway} removes {number(float(row.share), 2)} of it (90 % of draws {number(float(row.q05), 2)} to {number(float(row.q95), 2)})"
+            for row in table[(table["cell_line"] == line) & (table["pathway"] != "both")].itertuples()
+            if np.isfinite(float(row.share))
+        ]
+        if parts:
+            out.append(f"Of the shift in {line}, {' and '.join(parts)}; a share of 1 is all of it, 0 none.")
+    return out
+
+
+def _claims(verdicts: Sequence[Verdict]) -> list[str]:
+    out = []
+    for line in dict.fromkeys(v.cell_line for v in verdicts):
+        mine = [v for v in together(verdicts) if v.cell_line == line and v.kind == "entailed"]
+        if mine:
+            said = [f"{o}: {', '.join(v.claim for v in mine if v.outcome == o) or 'none'}" for o in ("supported", "contradicted", "undecided")]
+            out.append(f"Statements that the model must give by itself, in {line}: {'; '.join(said)}.")
+    return out
+
+
+def _how_sure(result: ReportData) -> str:
+    attrs = result.screening.attrs
+    draws = result.ensemble.draws.sizes["draw"]
+    origin = "prior draws, not fitted to data," if result.ensemble.origin == "prior" else f"{result.ensemble.origin} draws"
+    passed = f" ({attrs['accepted']} of {attrs['candidates']} candidates passed the screening)" if "candidates" in attrs else ""
+    return f"All this rests on {draws} {origin}{passed}: it says what the wiring and our ignorance imply."
+
+
+def describe_change(change: Change) -> str:
+    """Say what a change does."""
+    how = {"set": "set to", "scale": "times", "add": "plus", "infuse": "infused at"}[change.how]
+    unit = "" if change.how == "scale" or change.unit in {"", "dimensionless"} else f" {change.unit}"
+    when = "throughout" if change.start is None else f"from {clock(change.start)}"
+    until = "" if change.stop is None else f" to {clock(change.stop)}"
+    return f"{change.target} {how} {number(change.value, 6)}{unit}, {when}{until}"
+
+
+def clock(minutes: float) -> str:
+    """Give a time in the unit that reads best."""
+    for size, name in ((1440.0, "d"), (60.0, "h")):
+        if minutes and minutes % size == 0:
+            return f"{minutes / size:g} {name}"
+    return f"{minutes:g} min"
+
+
+def describe_arms(arms: Sequence[Arm]) -> list[tuple[str, str, str]]:
+    """Give each distinct intervention of some arms once: name, what it does, note with the basis of its numbers."""
+    rows: dict[str, tuple[str, str, str]] = {}
+    for arm in arms:
+        for intervention in arm.interventions:
+            if intervention.id in rows:
+                continue
+            changes = "; ".join(describe_change(c) for c in intervention.changes) or "nothing"
+            bases = dict.fromkeys(f"{c.evidence.basis}: {c.evidence.note}" for c in intervention.changes if c.evidence and c.evidence.note)
+            rows[intervention.id] = (intervention.name or intervention.id, changes, " ".join([intervention.note, *bases]).strip())
+    return list(rows.values())
