@@ -124,9 +124,10 @@ def check(
             typer.echo(f"study {plan.id}: {len(plan.experiments)} experiments, {arms} arms, {len(plan.claims)} claims")
         sizes = f"{len(model.species)} species, {len(model.reactions)} reactions, {len(model.rules)} rules"
         typer.echo(f"model {model.id}: {sizes}")
+        inputs = shares.pop("input")
         total = max(sum(shares.values()), 1)
         rests = ", ".join(f"{basis} {count} ({count / total:.0%})" for basis, count in shares.items() if count)
-        typer.echo(f"{sum(shares.values())} parameters rest on: {rests}")
+        typer.echo(f"{sum(shares.values())} parameters rest on: {rests}; {inputs} more are inputs that an experiment sets")
         for issue in issues:
             typer.echo(f"{issue.severity}: {f'{issue.where}: ' if issue.where else ''}{issue.message}")
         typer.echo(f"{len(issues)} issues" if issues else "no issues")
@@ -262,4 +263,4 @@ def _print_result(result: "StudyResult") -> None:
 def _verdict(verdict: "Verdict") -> str:
     if verdict.n == 0:
         return f"{verdict.outcome} (no draw can tell)"
-    return f"{verdict.outcome} (P {verdict.probability:.2f} ± {verdict.error:.2f})"
+    return f"{verdict.outcome} (P {verdict.probability:.3f} ± {verdict.error:.3f})"

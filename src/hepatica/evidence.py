@@ -8,6 +8,8 @@ from hepatica.errors import InputError, NotFoundError, did_you_mean
 
 Basis = Literal["measured", "literature", "derived", "fitted", "assumed"]
 BASES: tuple[Basis, ...] = get_args(Basis)
+EXPERIMENT = "experiment"
+"""Source of inputs and switches that an experiment sets: they say nothing about nature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from hepatica.evidence import BASES
+from hepatica.evidence import BASES, EXPERIMENT
 from hepatica.model.balance import check_balance
 from hepatica.model.conservation import moieties
 from hepatica.model.expression import symbols
@@ -35,15 +35,20 @@ def check_model(model: Model) -> tuple[Issue, ...]:
 
 
 def basis_share(model: Model) -> dict[str, int]:
-    """Give how many constant parameters rest on each basis; ``none`` counts those without evidence.
+    """Give how many constant parameters rest on each basis.
+
+    ``none`` counts those without evidence, ``input`` those that an experiment sets, whatever their basis.
 
     Examples
     --------
     >>> basis_share(Model(id="m", parameters=(Parameter(id="k", value=1.0),)))["none"]
     1
     """
-    found = Counter(p.evidence.basis if p.evidence else "none" for p in _constants(model))
-    return {basis: found[basis] for basis in (*BASES, "none")}
+    found = Counter(
+        "none" if p.evidence is None else "input" if p.evidence.source == EXPERIMENT else p.evidence.basis
+        for p in _constants(model)
+    )
+    return {basis: found[basis] for basis in (*BASES, "none", "input")}
 
 
 def _constants(model: Model) -> Iterator[Parameter]:

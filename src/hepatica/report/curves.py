@@ -9,8 +9,8 @@ from hepatica.report.data import Floats, arm_table, at_hours, cell_lines_of, dra
 from hepatica.report.style import GREY, LIGHT, PAGE, clean, colour_of, display_name, letter_panels, log_ticks, marker_of, new_figure, say_empty, styled
 
 BASELINES = ("control", "shNT")
-SHIFT_EDGE = 3.0
-"""log2; where the axis of the IC50 shift ends."""
+SHIFT_EDGES = (0.5, 1.0, 2.0, 3.0)
+"""log2; where the axis of the IC50 shift may end."""
 
 
 def compared(manipulations: list[str]) -> list[str]:
@@ -138,9 +138,11 @@ def plot_ic50(readout: xr.DataArray, *, top: float | None = None, weights: Float
     rows = compared(arms)
     figure = new_figure(PAGE, 0.45 + (0.55 + 0.27 * len(arms)) * len(lines))
     grid = figure.subplots(len(lines), 2, squeeze=False, sharex="col")
+    moved = [_moved(readout, line, arm, arms) for line in lines for arm in rows]
+    reach = max((shift_edge(m, weights) for m in moved), default=SHIFT_EDGES[0])
     for row, line in enumerate(lines):
         _values(grid[row, 0], readout, line, arms, edge, weights)
-        _shifts(grid[row, 1], readout, line, rows, arms, weights)
+        _shifts(grid[row, 1], readout, line, rows, arms, reach, weights)
         grid[row, 0].set_title(clean(line))
         grid[row, 1].set_title(clean(line))
     grid[-1, 0].set_xlabel(f"{label} of sorafenib, nominal (µM)")
@@ -175,14 +177,20 @@ def share(chosen: Floats, among: Floats, weights: Floats | None) -> float:
     return float(np.sum(weight * chosen)) / total if total > 0 else 0.0
 
 
-def _shifts(ax: Axes, readout: xr.DataArray, line: str, rows: list[str], arms: list[str], weights: Floats | None) -> None:
-    bins = np.linspace(-SHIFT_EDGE, SHIFT_EDGE, 37)
+def shift_edge(moved: Floats, weights: Floats | None) -> float:
+    """Give where an axis of log2 shifts ends: the smallest edge beyond 90 % of the draws."""
+    reach = np.abs(quantiles(moved, (0.05, 0.95), weights))
+    wide = float(np.max(reach[np.isfinite(reach)], initial=0.0))
+    return next((e for e in SHIFT_EDGES if wide <= 0.9 * e), SHIFT_EDGES[-1])
+
+
+def _shifts(ax: Axes, readout: xr.DataArray, line: str, rows: list[str], arms: list[str], edge: float, weights: Floats | None) -> None:
+    bins = np.linspace(-edge, edge, 41)
     for place, arm in enumerate(rows):
-        draws = draws_of(readout, cell_line=line, arm=arm)
-        moved = shift(draws, draws_of(readout, cell_line=line, arm=reference_of(arm, arms)))
+        moved = _moved(readout, line, arm, arms)
         counted = ~np.isnan(moved)
         weight = np.ones(moved.shape) if weights is None else weights
-        height, _ = np.histogram(np.clip(moved[counted], -SHIFT_EDGE, SHIFT_EDGE), bins=bins, weights=weight[counted])
+        height, _ = np.histogram(np.clip(moved[counted], -edge, edge), bins=bins, weights=weight[counted])
         if height.max() > 0:
             height = height / height.max() * 0.8
         colour = colour_of(arm, place)
@@ -198,6 +206,11 @@ def _shifts(ax: Axes, readout: xr.DataArray, line: str, rows: list[str], arms: l
     ax.axvline(0, color="black", linewidth=0.7)
     ax.set_yticks(range(len(rows)), labels=[display_name(a) for a in rows])
     ax.set_ylim(max(len(rows), 1) - 0.8, -0.95)
-    ax.set_xlim(-SHIFT_EDGE - 0.1, SHIFT_EDGE + 0.1)
-    ticks = range(-int(SHIFT_EDGE), int(SHIFT_EDGE) + 1)
-    ax.set_xticks(list(ticks), labels=[f"≤ −{-t}" if t == -SHIFT_EDGE else f"≥ {t}" if t == SHIFT_EDGE else f"{t}".replace("-", "−") for t in ticks])
+    ax.set_xlim(-edge * 1.04, edge * 1.04)
+    middle_ticks = [-edge / 2, 0.0, edge / 2]
+    names = [f"≤ −{edge:g}", *(f"{t:g}".replace("-", "−") for t in middle_ticks), f"≥ {edge:g}"]
+    ax.set_xticks([-edge, *middle_ticks, edge], labels=names)
+
+
+def _moved(readout: xr.DataArray, line: str, arm: str, arms: list[str]) -> Floats:
+    return shift(draws_of(readout, cell_line=line, arm=arm), draws_of(readout, cell_line=line, arm=reference_of(arm, arms)))

@@ -1,5 +1,6 @@
 """The report: one self-contained HTML page, and its figures beside it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from hepatica.report.pathway_map import pathway_activity, plot_pathway_map
 from hepatica.report.phenotypes import plot_courses, plot_intervals, plot_receptor, plot_wounds
 from hepatica.report.style import to_svg
 from hepatica.report.tables import basis_rows, claim_rows, sensitivity_rows, source_rows, wiring_rows
-from hepatica.report.words import answer, describe_arms, number, together
+from hepatica.report.words import answer, describe_arms, list_arms, number, together
 
 BAND = "Lines are medians over draws, dark bands half of them, light bands 90 %."
 
@@ -75,12 +76,12 @@ def render(result: ReportData, figures: Mapping[str, tuple[str, str]]) -> str:
         answer=answer(result),
         lines=list(dict.fromkeys(v.cell_line for v in result.verdicts)),
         claims=claim_rows(result),
-        figures={name: (Markup(svg), caption) for name, (svg, caption) in figures.items()},  # noqa: S704
+        figures={name: (Markup(_wide(svg)), caption) for name, (svg, caption) in figures.items()},  # noqa: S704
         lanes=lanes,
         densitometry=[] if dish is None else densitometry_table(dish, lanes, weights=weights_of(result.ensemble, dish)),
         screening=result.screening.to_dict("records"),
         attrs=result.screening.attrs,
-        experiments=[(e, describe_arms(e.arms)) for e in result.study.experiments],
+        experiments=[(e, list_arms(e), describe_arms(e.arms)) for e in result.study.experiments],
         bases=basis_rows(result),
         wirings=wiring_rows(result),
         sensitivity=sensitivity_rows(result),
@@ -91,6 +92,14 @@ def render(result: ReportData, figures: Mapping[str, tuple[str, str]]) -> str:
         draws=result.ensemble.draws.sizes["draw"],
         number=number,
     )
+
+
+def _wide(svg: str) -> str:
+    """Let a figure fill the column, up to a size at which its letters are as large as the text's."""
+    width = re.search(r'<svg[^>]*? width="([\d.]+)pt"', svg)
+    natural = float(width[1]) if width else 500.0
+    head = re.sub(r' (width|height)="[\d.]+pt"', "", svg[: svg.index(">") + 1])
+    return head[:-1] + f' style="width:100%;max-width:{1.35 * natural:.0f}pt;height:auto">' + svg[svg.index(">") + 1 :]
 
 
 def _flat(provenance: Mapping[str, object], head: str = "") -> list[tuple[str, str]]:

@@ -1,10 +1,10 @@
 """Rows of the report's tables."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from hepatica.claims import Claim, Contrast, Verdict
-from hepatica.evidence import BASES, Source
+from hepatica.evidence import Source
+from hepatica.model import basis_share
 from hepatica.report.data import ReportData, Table
 from hepatica.report.decides import OUTCOMES
 from hepatica.report.words import number
@@ -18,11 +18,9 @@ def claim_rows(result: ReportData) -> Table:
         mine = [v for v in result.verdicts if v.claim == claim.id]
         whole = {v.cell_line: v for v in mine if v.contrast == "all"}
         cells = [verdict_cell(whole[line], _single(claim, mine, line)) if line in whole else None for line in lines]
-        details = [
-            {"contrast": describe_contrast(c), "cells": [_of(mine, c.id, line) for line in lines]}
-            for c in claim.contrasts
-        ]
-        rows.append({"id": claim.id, "text": claim.text, "where": claim.where, "kind": claim.kind, "cells": cells, "details": details})
+        several = claim.contrasts if len(claim.contrasts) > 1 else ()
+        details = [{"contrast": describe_contrast(c), "cells": [_of(mine, c.id, line) for line in lines]} for c in several]
+        rows.append({"id": claim.id, "text": claim.text, "where": claim.where, "kind": claim.kind, "contrasts": [describe_contrast(c) for c in claim.contrasts], "cells": cells, "details": details})
     return rows
 
 
@@ -40,13 +38,13 @@ def _of(verdicts: Sequence[Verdict], contrast: str, line: str) -> dict[str, str]
 
 def verdict_cell(verdict: Verdict, effect: Verdict | None) -> dict[str, str]:
     """Give a verdict as text: outcome with its sign, probability with error, effect with interval, draws."""
-    left = f"; {verdict.left_out} cannot be compared" if verdict.left_out else ""
+    left = f", {verdict.left_out} left out" if verdict.left_out else ""
     shown = "" if effect is None or not effect.n else f"{number(effect.effect)} [{number(effect.interval[0])}, {number(effect.interval[1])}]"
     opposite = "" if not verdict.opposite >= 0.005 else f"opposite sign {verdict.opposite:.2f}"
     return {
         "outcome": verdict.outcome,
         "sign": OUTCOMES.get(verdict.outcome, OUTCOMES["undecided"])[2],
-        "probability": f"P = {verdict.probability:.2f} ± {verdict.error:.2f}" if verdict.n else "no draw can tell",
+        "probability": f"P = {verdict.probability:.3f} ± {verdict.error:.3f}" if verdict.n else "no draw can tell",
         "opposite": opposite,
         "effect": shown,
         "draws": f"n = {verdict.n}{left}",
@@ -63,9 +61,11 @@ def describe_contrast(contrast: Contrast) -> str:
 
 def basis_rows(result: ReportData) -> Table:
     """Give how many parameters rest on what."""
-    counts = Counter(p.evidence.basis if p.evidence else "no source" for p in result.study.model.parameters)
+    counts = basis_share(result.study.model)
+    inputs = counts.pop("input")
     total = max(sum(counts.values()), 1)
-    return [{"basis": b, "count": counts[b], "share": f"{counts[b] / total:.0%}"} for b in (*BASES, "no source") if counts[b]]
+    rows: Table = [{"basis": b, "count": n, "share": f"{n / total:.0%}"} for b, n in counts.items() if n]
+    return [*rows, {"basis": "inputs that an experiment sets", "count": inputs, "share": ""}] if inputs else rows
 
 
 def wiring_rows(result: ReportData) -> Table:
@@ -94,7 +94,7 @@ def source_rows(result: ReportData) -> Table:
         if evidence is not None:
             rests.setdefault(evidence.source, {})[name] = None
     first = [study.source, *study.related]
-    chosen = sorted((s for s in study.sources if s.key in {*first, *claims, *rests}), key=lambda s: (s.key not in first, _place(first, s.key), s.key))
+    chosen = sorted((s for s in study.sources if s.key in {*first, *claims, *rests}), key=lambda s: (s.key not in first, _place(first, s.key), not _published(s), s.key))
     return [
         {"source": s, "text": _citation(s), "links": _links(s), "claims": ", ".join(claims.get(s.key, ())),
          "cites": s.key in study.related, "numbers": list(rests.get(s.key, ()))}
@@ -106,9 +106,13 @@ def _place(first: Sequence[str], key: str) -> int:
     return first.index(key) if key in first else len(first)
 
 
+def _published(source: Source) -> bool:
+    return bool(source.title or source.journal or source.year or source.doi or source.pmid)
+
+
 def _citation(source: Source) -> str:
     parts = (source.authors, source.title, source.journal, str(source.year or ""))
-    text = ". ".join(p for p in parts if p)
+    text = ". ".join(p.rstrip(".") for p in parts if p)
     return text if source.title or source.journal else source.reference
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from hepatica.claims import Verdict
 from hepatica.experiment import Arm, Change
-from hepatica.report.data import Floats, ReportData, draws_of, find_readout, quantiles, weights_of
+from hepatica.report.data import ExperimentData, Floats, ReportData, draws_of, find_readout, quantiles, weights_of
+from hepatica.report.style import display_name
 
 LITTLE = 0.1
 """Shifts by less than this share are called small."""
@@ -25,6 +26,11 @@ def number(value: float, digits: int = 3) -> str:
     if np.isinf(value):
         return "above the top dose" if value > 0 else "unboundedly lower"
     return f"{value:.{digits}g}".replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """Give a share in percent, with a true minus."""
+    return f"{100 * share:.0f} %".replace("-", "−")
 
 
 def together(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -69,14 +75,14 @@ def _effect(line: str, name: str, against: str, treated: Floats, reference: Floa
     middle = quantiles(reference, [0.5], weights)[0]
     level = f"In {line} sorafenib's IC50 is {number(float(middle))} {'µM' if np.isfinite(middle) else ''} (median over draws)".replace("  ", " ")
     if not known.any():
-        return f"{level}; with {name} no draw has an IC50 to compare."
+        return f"{level}; with {display_name(name)} no draw has an IC50 to compare."
     low, half, high = quantiles(ratio, (0.05, 0.5, 0.95), weights)
     lower = float(np.average(ratio[known] < 1, weights=weights[known]))
-    size = "hardly moves it" if abs(half - 1) < LITTLE else "lowers it" if half < 1 else "raises it"
+    size = "hardly move it" if abs(half - 1) < LITTLE else "lower it" if half < 1 else "raise it"
     unknown = float(np.average(~known, weights=weights))
     rest = f"; {unknown:.0%} of the draws cannot be compared because neither curve reaches 50 %" if unknown else ""
     return (
-        f"{level}. {name} against {against} {size}: a factor of {number(float(half))} "
+        f"{level}. Cells with {display_name(name)}, against {display_name(against)}, {size}: a factor of {number(float(half))} "
         f"(90 % of draws {number(float(low))} to {number(float(high))}), lower in {lower:.0%} of the draws that can be compared{rest}."
     )
 
@@ -86,12 +92,12 @@ def _pathways(result: ReportData) -> list[str]:
     out = []
     for line in dict.fromkeys(table["cell_line"]) if len(table) else ():
         parts = [
-            f"holding {row.pathway} removes {number(float(row.share), 2)} of it (90 % of draws {number(float(row.q05), 2)} to {number(float(row.q95), 2)})"
+            f"holding {row.pathway} takes away {percent(row.share)} (90 % of draws {percent(row.q05)} to {percent(row.q95)})"
             for row in table[(table["cell_line"] == line) & (table["pathway"] != "both")].itertuples()
             if np.isfinite(float(row.share))
         ]
         if parts:
-            out.append(f"Of the shift in {line}, {' and '.join(parts)}; a share of 1 is all of it, 0 none.")
+            out.append(f"Of the shift in {line}, {' and '.join(parts)}.")
     return out
 
 
@@ -108,9 +114,9 @@ def _claims(verdicts: Sequence[Verdict]) -> list[str]:
 def _how_sure(result: ReportData) -> str:
     attrs = result.screening.attrs
     draws = result.ensemble.draws.sizes["draw"]
-    origin = "prior draws, not fitted to data," if result.ensemble.origin == "prior" else f"{result.ensemble.origin} draws"
+    origin = "prior draws that are not fitted to data" if result.ensemble.origin == "prior" else f"{result.ensemble.origin} draws"
     passed = f" ({attrs['accepted']} of {attrs['candidates']} candidates passed the screening)" if "candidates" in attrs else ""
-    return f"All this rests on {draws} {origin}{passed}: it says what the wiring and our ignorance imply."
+    return f"All this rests on {draws} {origin}{passed}; it says what the wiring and our ignorance imply."
 
 
 def describe_change(change: Change) -> str:
@@ -130,13 +136,33 @@ def clock(minutes: float) -> str:
     return f"{minutes:g} min"
 
 
+def list_arms(experiment: ExperimentData) -> str:
+    """Say which arms there are: manipulations, and the doses that each of them gets."""
+    doses: dict[str, list[float]] = {}
+    others: list[str] = []
+    for arm in experiment.arms:
+        labels = arm.all_labels
+        dose = labels.get("sorafenib_uM")
+        if isinstance(dose, float | int):
+            held = f", {labels['clamp']} held" if labels.get("clamp") else ""
+            doses.setdefault(f"{display_name(str(labels.get('manipulation') or 'control'))}{held}", []).append(float(dose))
+        else:
+            others.append(arm.id)
+    groups: dict[tuple[float, ...], list[str]] = {}
+    for name, series in doses.items():
+        groups.setdefault(tuple(series), []).append(name)
+    said = [f"{', '.join(names)}; each with sorafenib {', '.join(f'{d:g}' for d in series)} µM" if any(series) else ", ".join(names)
+            for series, names in groups.items()]  # fmt: skip
+    return ". ".join([*said, *([", ".join(others)] if others else [])]) + "."
+
+
 def describe_arms(arms: Sequence[Arm]) -> list[tuple[str, str, str]]:
-    """Give each distinct intervention of some arms once: name, what it does, note with the basis of its numbers."""
+    """Give each intervention of some arms once, but for the series of doses: name, what it does, note with basis."""
     rows: dict[str, tuple[str, str, str]] = {}
     for arm in arms:
         for intervention in arm.interventions:
-            if intervention.id in rows:
-                continue
+            if intervention.id in rows or "sorafenib_uM" in intervention.labels:
+                continue  # the doses of a series are told with the arms
             changes = "; ".join(describe_change(c) for c in intervention.changes) or "nothing"
             bases = dict.fromkeys(f"{c.evidence.basis}: {c.evidence.note}" for c in intervention.changes if c.evidence and c.evidence.note)
             rows[intervention.id] = (intervention.name or intervention.id, changes, " ".join([intervention.note, *bases]).strip())
