@@ -24,7 +24,7 @@ from hepatica.ensemble import draw_prior
 from hepatica.experiment import Arm, Change, Experiment, Intervention
 from hepatica.model import Model
 from hepatica.sbml import write_sbml
-from hepatica.simulate import arm_operations, parameter_matrix
+from hepatica.simulation import arm_operations, parameter_matrix
 from hepatica.solver import Plan, Tolerances, find_steady_states, integrate, plan_after, plan_before
 
 TARGET = 1e-4
@@ -38,13 +38,18 @@ class Problem:
 
     def __init__(self, draws: int) -> None:
         self.model: Model = library.load_model("hcc")
-        self.kernel: Kernel = compile_model(self.model, [n for n in compile_model(self.model, []).states])
+        self.kernel: Kernel = compile_model(self.model, list(compile_model(self.model, []).states))
         bath = Intervention(id="dose", changes=(Change(target="sorafenib_nominal", value=5.0, unit="uM", start=0.0),))
         experiment = Experiment(
-            id="bench", arms=(Arm(id="dose", interventions=(bath,)),), assay=_Nothing(), cell_line=library.load_cell_line("HepG2")
+            id="bench",
+            arms=(Arm(id="dose", interventions=(bath,)),),
+            assay=_Nothing(),
+            cell_line=library.load_cell_line("HepG2"),
         )
         operations = [arm_operations(self.model, self.kernel, experiment, arm) for arm in experiment.arms]
-        base = parameter_matrix(self.kernel, draw_prior(self.model, 2 * draws, seed=1, wirings=library.load_wirings("hcc")))
+        base = parameter_matrix(
+            self.kernel, draw_prior(self.model, 2 * draws, seed=1, wirings=library.load_wirings("hcc"))
+        )
         tasks = np.array([[0, d, -1] for d in range(len(base))])
         found = find_steady_states(self.kernel, plan_before(operations), tasks, base)
         settled = np.flatnonzero(found.status == 0)[:draws]
@@ -60,7 +65,9 @@ class Problem:
     def ours(self, rtol: float, method: str, draws: int) -> Array:
         """Integrate the first draws; shape (draw, time, state)."""
         tol = Tolerances(rtol=rtol, atol=rtol * 1e-2, method=method, limit=10**6)
-        return integrate(self.kernel, self.plan, self.tasks[:draws], self.base, self.times, y0=self.y0, tolerances=tol).values
+        return integrate(
+            self.kernel, self.plan, self.tasks[:draws], self.base, self.times, y0=self.y0, tolerances=tol
+        ).values
 
 
 class _Nothing:
@@ -187,14 +194,22 @@ def main() -> None:
         print(json.dumps(result, indent=2))
         return
     ours, other = result["hepatica"], result["roadrunner"]
-    print(f"HCC model: {result['states']} states, {result['parameters']} parameters, {draws} draws, {OUTPUTS} outputs of all states, one core")
+    print(
+        f"HCC model: {result['states']} states, {result['parameters']} parameters, {draws} draws, {OUTPUTS} outputs of all states, one core"
+    )
     print(f"engines agree within {agreement:.1e} at rtol 1e-9 (same error measure)\n")
     print(f"{'':22}{'hepatica':>16}{'libRoadRunner':>16}{'ratio':>9}   target")
     print(f"{'method, rtol':22}{ours['method'] + f' {ours["rtol"]:.0e}':>16}{f'cvode {theirs:.0e}':>16}")
     print(f"{'achieved error':22}{ours['achieved']:>16.1e}{other['achieved']:>16.1e}")
-    print(f"{'trajectories/s':22}{ours['per_second']:>16.0f}{other['per_second']:>16.1f}{result['throughput_ratio']:>8.1f}x   >= 20x")
-    print(f"{'single run, ms':22}{ours['single_ms']:>16.2f}{other['single_ms']:>16.2f}{result['single_ratio']:>8.1f}x   >= 2x")
-    print(f"{'compile, s':22}{compile_seconds:>16.3f}{peer.load_seconds:>16.3f}{peer.load_seconds / compile_seconds:>8.1f}x   < 0.5 s")
+    print(
+        f"{'trajectories/s':22}{ours['per_second']:>16.0f}{other['per_second']:>16.1f}{result['throughput_ratio']:>8.1f}x   >= 20x"
+    )
+    print(
+        f"{'single run, ms':22}{ours['single_ms']:>16.2f}{other['single_ms']:>16.2f}{result['single_ratio']:>8.1f}x   >= 2x"
+    )
+    print(
+        f"{'compile, s':22}{compile_seconds:>16.3f}{peer.load_seconds:>16.3f}{peer.load_seconds / compile_seconds:>8.1f}x   < 0.5 s"
+    )
     print(f"{'cached reload, ms':22}{1e3 * reload_seconds:>16.1f}{'':>16}{'':>9}   < 20 ms")
 
 

@@ -62,4 +62,4 @@ def lines() -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(lines()))  # noqa: T201
+    print("\n".join(lines()))

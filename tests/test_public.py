@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,12 @@ def test_public_names_are_sorted_exist_and_are_documented() -> None:
     assert dir(hepatica) == hepatica.__all__
     for name in hepatica.__all__:
         assert name == "__version__" or getattr(hepatica, name).__doc__, name
+
+
+def test_no_public_name_is_also_a_module() -> None:
+    folder = Path(hepatica.__file__).parent
+    modules = {p.stem for p in folder.iterdir() if p.suffix == ".py" or p.is_dir()}
+    assert modules & set(hepatica.__all__) == set()
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -132,7 +132,11 @@ def test_one_registry():
     assert registry() is registry()
 
 
-@given(st.floats(-1e12, 1e12), st.sampled_from(["pM", "nM", "uM", "mM"]), st.sampled_from(["pM", "nM", "uM", "mM"]))
+@given(
+    st.floats(-1e12, 1e12).filter(lambda x: x == 0 or abs(x) > 1e-200),
+    st.sampled_from(["pM", "nM", "uM", "mM"]),
+    st.sampled_from(["pM", "nM", "uM", "mM"]),
+)
 def test_there_and_back(value, unit, to):
     assert math.isclose(convert(convert(value, unit, to), to, unit), value, rel_tol=1e-14)
 

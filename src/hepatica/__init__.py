@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from hepatica.pharmacology import Drug, dose_grid, dose_series
     from hepatica.report import write_report
     from hepatica.sbml import read_antimony, read_sbml, write_antimony, write_sbml
-    from hepatica.simulate import simulate
+    from hepatica.simulation import simulate
     from hepatica.solver import Status, Tolerances
     from hepatica.study import Study, StudyResult, load_study, run_study
 
@@ -71,7 +71,7 @@ _ROOMS = {
     "pharmacology": ("Drug", "dose_grid", "dose_series"),
     "report": ("write_report",),
     "sbml": ("read_antimony", "read_sbml", "write_antimony", "write_sbml"),
-    "simulate": ("simulate",),
+    "simulation": ("simulate",),
     "solver": ("Status", "Tolerances"),
     "study": ("Study", "StudyResult", "load_study", "run_study"),
 }  # fmt: skip

@@ -300,10 +300,11 @@ def _at(readout: xr.DataArray, at: str, place: str) -> xr.DataArray:
 
 
 def _holds(contrast: Contrast, effect: xr.DataArray) -> xr.DataArray:
-    """Give 1 where a draw holds the contrast, -1 where the opposite, 0 where nothing changes, NaN where it cannot be told."""
+    """Give 1 where a draw holds the contrast, -1 where the opposite, 0 where nothing changes, NaN where it can't be told."""
     change = effect - 1.0 if contrast.effect == "ratio" else effect
     sign = 1.0 if contrast.expect == "increase" else -1.0
-    return (np.sign(sign * change) * (np.abs(change) > contrast.threshold)).where(effect.notnull())
+    side = np.sign(sign * change.values) * (np.abs(change.values) > contrast.threshold)
+    return effect.copy(data=np.where(np.isnan(effect.values), np.nan, side))
 
 
 def _verdict(

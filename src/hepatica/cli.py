@@ -127,7 +127,9 @@ def check(
         inputs = shares.pop("input")
         total = max(sum(shares.values()), 1)
         rests = ", ".join(f"{basis} {count} ({count / total:.0%})" for basis, count in shares.items() if count)
-        typer.echo(f"{sum(shares.values())} parameters rest on: {rests}; {inputs} more are inputs that an experiment sets")
+        typer.echo(
+            f"{sum(shares.values())} parameters rest on: {rests}; {inputs} more are inputs that an experiment sets"
+        )
         for issue in issues:
             typer.echo(f"{issue.severity}: {f'{issue.where}: ' if issue.where else ''}{issue.message}")
         typer.echo(f"{len(issues)} issues" if issues else "no issues")

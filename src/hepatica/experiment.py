@@ -52,7 +52,9 @@ class Change:
     def __post_init__(self) -> None:
         if self.how not in get_args(How):
             known = get_args(How)
-            raise InputError(f"change of '{self.target}': '{self.how}' is none of {', '.join(known)}.{did_you_mean(self.how, known)}")
+            raise InputError(
+                f"change of '{self.target}': '{self.how}' is none of {', '.join(known)}.{did_you_mean(self.how, known)}"
+            )
         if not (self.value == self.value and abs(self.value) != float("inf")):
             raise InputError(f"change of '{self.target}': the value is {self.value}; expected a finite number.")
         if self.how == "scale" and self.value < 0:
@@ -60,7 +62,9 @@ class Change:
         if self.how == "infuse" and self.start is None:
             raise InputError(f"change of '{self.target}': an infusion needs a start.")
         if self.stop is not None and self.stop <= (self.start if self.start is not None else 0.0):
-            raise InputError(f"change of '{self.target}': stop ({self.stop:g} min) must follow start ({self.start} min).")
+            raise InputError(
+                f"change of '{self.target}': stop ({self.stop:g} min) must follow start ({self.start} min)."
+            )
         check_unit(self.unit)
 
 

@@ -25,9 +25,13 @@ def robertson() -> Model:
         reactions=(
             Reaction(id="r1", reactants=(("A", 1),), products=(("B", 1),), rate=times("c", "k1", "A")),
             Reaction(id="r2", reactants=(("B", 2),), products=(("B", 1), ("C", 1)), rate=times("c", "k2", square)),
-            Reaction(id="r3", reactants=(("B", 1), ("C", 1)), products=(("A", 1), ("C", 1)), rate=times("c", "k3", "B", "C")),
+            Reaction(
+                id="r3", reactants=(("B", 1), ("C", 1)), products=(("A", 1), ("C", 1)), rate=times("c", "k3", "B", "C")
+            ),
         ),
-        rules=(Rule(kind="assignment", variable="total", expression=Apply("+", (Symbol("A"), Symbol("B"), Symbol("C")))),),
+        rules=(
+            Rule(kind="assignment", variable="total", expression=Apply("+", (Symbol("A"), Symbol("B"), Symbol("C")))),
+        ),
     )
 
 

@@ -367,4 +367,8 @@ def test_contradictions_come_alone():
 def test_shares_of_the_bases():
     free = (Parameter(id="x", value=0.0, constant=False),)
     model = make(parameters=(*make().parameters, *free), rules=(variable("x", "K"),))
-    assert basis_share(model) == {"measured": 0, "literature": 0, "derived": 0, "fitted": 0, "assumed": 2, "none": 0}
+    nothing = {"measured": 0, "literature": 0, "derived": 0, "fitted": 0, "none": 0, "input": 0}
+    assert basis_share(model) == {**nothing, "assumed": 2}
+    given = Parameter(id="dose", value=0.0, evidence=Evidence(basis="derived", source="experiment"))
+    model = make(parameters=(*make().parameters, given, Parameter(id="k", value=1.0)))
+    assert basis_share(model) == {**nothing, "assumed": 2, "input": 1, "none": 1}

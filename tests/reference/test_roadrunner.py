@@ -11,9 +11,9 @@ import hepatica.library as library
 from hepatica.compiler import compile_model
 from hepatica.experiment import Arm, Experiment
 from hepatica.sbml import read_sbml, validate_sbml, write_sbml
-from hepatica.simulate import arm_operations, parameter_matrix
+from hepatica.simulation import arm_operations, parameter_matrix
 from hepatica.solver import Tolerances, find_steady_states, integrate, plan_after, plan_before
-from tests.test_simulate import Reading
+from tests.test_simulation import Reading
 
 MODEL = library.load_model("hcc")
 
@@ -49,7 +49,9 @@ def test_same_trajectories_from_the_same_start(sbml: str, line: str) -> None:
         if operation.what == "parameter":
             name = kernel.parameters[operation.index]
             old = engine[name]
-            engine[name] = {"set": operation.value, "scale": old * operation.value, "add": old + operation.value}[operation.how]
+            engine[name] = {"set": operation.value, "scale": old * operation.value, "add": old + operation.value}[
+                operation.how
+            ]
     for name, value in zip(states, ours[0], strict=True):
         engine[f"[{name}]" if name in species else name] = value
     assert set(states) <= set(names) | set(species)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A made-up result of the founding study that follows its contract: names, dimensions, units, labels."""
 
 from dataclasses import dataclass, field
@@ -55,9 +56,17 @@ class Maker:
     def __init__(self, draws: int, seed: int = 7) -> None:
         self.rng = np.random.default_rng(seed)
         self.draws = draws
-        strength = {"control": 0.0, "shNT": 0.0, "shIGF1R": -0.35, "IGF1": 0.25, "picropodophyllin": -0.5, "hyperinsulinaemia": 0.12}
+        strength = {
+            "control": 0.0,
+            "shNT": 0.0,
+            "shIGF1R": -0.35,
+            "IGF1": 0.25,
+            "picropodophyllin": -0.5,
+            "hyperinsulinaemia": 0.12,
+        }
         self.z = {
-            (line, m): s * self.rng.lognormal(0, 0.7, draws) * (1.3 if line == "HepG2" else 0.6) + (0.05 * self.rng.normal(size=draws) if s else 0)
+            (line, m): s * self.rng.lognormal(0, 0.7, draws) * (1.3 if line == "HepG2" else 0.6)
+            + (0.05 * self.rng.normal(size=draws) if s else 0)
             for line in LINES
             for m, s in strength.items()
         }
@@ -104,7 +113,10 @@ def dish(make: Maker) -> dict[str, xr.DataArray]:
         value = make.ic50[line] * 2 ** (1.2 * make.z[line, m])
         return np.where(value > 40, np.inf, value)
 
-    stack = [make.array(b, "fold", lambda line, m, d, t, b=b: blot(b, line, m, d), arms=arms, times=(0.5, 24.0)) for b in BANDS]
+    stack = [
+        make.array(b, "fold", lambda line, m, d, t, b=b: blot(b, line, m, d), arms=arms, times=(0.5, 24.0))
+        for b in BANDS
+    ]
     western = xr.concat(stack, dim=pd.Index(BANDS, name="band")).transpose("cell_line", "arm", "draw", "time", "band")
     western = western.assign_coords(exposure=("band", ["reference"] * 5 + ["strongest"] * 2), cv=("band", [0.1] * 7))
     western.attrs = {"units": "1"}
@@ -131,7 +143,9 @@ def animal(make: Maker) -> xr.DataArray:
         return 100 * np.exp(g * hours / 24)
 
     arms = [("control", 0.0), ("shIGF1R", 0.0), ("control", 1.0), ("shIGF1R", 1.0)]
-    out = make.array("tumour_volume", "mm^3", volume, arms=arms, times=tuple(24 * d for d in days), lines=("HepG2", "SK-Hep1"))
+    out = make.array(
+        "tumour_volume", "mm^3", volume, arms=arms, times=tuple(24 * d for d in days), lines=("HepG2", "SK-Hep1")
+    )
     names = ["control", "shIGF1R", "sorafenib 30 mg/kg/d", "shIGF1R + sorafenib 30 mg/kg/d"]
     return out.drop_vars(["manipulation", "sorafenib_uM"]).assign_coords(arm=names)
 
@@ -148,7 +162,13 @@ def model() -> Model:
     bases = ("literature", "derived", "assumed", "measured")
     keys = ("sparced", "sparced", "assumption", "founding")
     parameters = tuple(
-        Parameter(id=f"k_{i}", value=0.1 * (i + 1), unit="1/min", name=f"rate {i}", evidence=Evidence(basis=bases[i % 4], source=keys[i % 4], note="note"))  # type: ignore[arg-type]
+        Parameter(
+            id=f"k_{i}",
+            value=0.1 * (i + 1),
+            unit="1/min",
+            name=f"rate {i}",
+            evidence=Evidence(basis=bases[i % 4], source=keys[i % 4], note="note"),
+        )  # type: ignore[arg-type]
         for i in range(30)
     )
     return Model(id="hcc", name="HCC", parameters=parameters, sources=sources)
@@ -160,18 +180,31 @@ def experiments() -> tuple[SimpleNamespace, ...]:
     drug = [Intervention(id=f"sorafenib {d:g} uM", labels={"sorafenib_uM": d}, changes=(
         Change(target="sorafenib_nominal", value=d, unit="uM", start=0.0),)) for d in DOSES[1:]]  # fmt: skip
     arms = [Arm(id="control"), Arm(id="shIGF1R", interventions=(knock,))]
-    arms += [Arm(id=i.id, interventions=(i,)) for i in drug] + [Arm(id=f"shIGF1R + {i.id}", interventions=(knock, i)) for i in drug]
+    arms += [Arm(id=i.id, interventions=(i,)) for i in drug] + [
+        Arm(id=f"shIGF1R + {i.id}", interventions=(knock, i)) for i in drug
+    ]
     return (SimpleNamespace(id="dish", title="In the dish", note="doses assumed", arms=tuple(arms), cell_lines=LINES),)
 
 
 def lines() -> tuple[CellLine, ...]:
     evidence = Evidence(basis="measured", source="founding", note="sequenced")
-    return (CellLine(id="HepG2", changes=(Change(target="NRAS_mutant_fraction", value=0.5, evidence=evidence),)), CellLine(id="SK-Hep1"))
+    return (
+        CellLine(id="HepG2", changes=(Change(target="NRAS_mutant_fraction", value=0.5, evidence=evidence),)),
+        CellLine(id="SK-Hep1"),
+    )
 
 
 def wirings() -> tuple[Wiring, ...]:
     evidence = Evidence(basis="assumed", source="assumption", note="a vote")
-    return (Wiring(id="paradox", parameter="wiring_paradox", sentence="A drug-bound RAF wakes its partner.", probability=0.75, evidence=evidence),)
+    return (
+        Wiring(
+            id="paradox",
+            parameter="wiring_paradox",
+            sentence="A drug-bound RAF wakes its partner.",
+            probability=0.75,
+            evidence=evidence,
+        ),
+    )
 
 
 def claims() -> tuple[Claim, ...]:
@@ -199,7 +232,11 @@ def verdicts(rng: np.random.Generator) -> tuple[Verdict, ...]:
         for line in LINES:
             probabilities = []
             for contrast in (*(c.id for c in claim.contrasts), "all"):
-                p = float(min(probabilities) * 0.97) if contrast == "all" else float(rng.choice([0.03, 0.4, 0.72, 0.95, 0.99]))
+                p = (
+                    float(min(probabilities) * 0.97)
+                    if contrast == "all"
+                    else float(rng.choice([0.03, 0.4, 0.72, 0.95, 0.99]))
+                )
                 probabilities.append(p)
                 outcome = "supported" if p >= 0.9 else "contradicted" if p <= 0.1 else "undecided"
                 middle = float("nan") if contrast == "all" else float(rng.uniform(0.5, 1.6))
@@ -212,7 +249,9 @@ def build_result(draws: int = 120, seed: int = 7) -> Result:
     make = Maker(draws, seed)
     wound_arms = [(m, d) for m in MANIPULATIONS for d in (0.0, 5.0)]
     clamp_names = [f"{m}{c}" for m in ("control", "shIGF1R") for c in ("", " | akt", " | erk", " | both")]
-    clamped = make.array("ic50", "uM", lambda line, m, d, t: make.ic50[line], arms=[("control", 0.0)] * 8).assign_coords(arm=clamp_names)
+    clamped = make.array(
+        "ic50", "uM", lambda line, m, d, t: make.ic50[line], arms=[("control", 0.0)] * 8
+    ).assign_coords(arm=clamp_names)
     lines3 = ("HepG2", "SK-Hep1", "hepatocyte")
     level = {"HepG2": 60.0, "SK-Hep1": 90.0, "hepatocyte": 9.0}
     readouts = {
@@ -246,17 +285,42 @@ def build_result(draws: int = 120, seed: int = 7) -> Result:
     screening.attrs = {"candidates": 1000, "accepted": draws}
     pathway = pd.DataFrame(
         [
-            {"cell_line": line, "pathway": p, "share": s, "q05": s - 0.3, "q95": s + 0.25, "n": draws - 20, "unresolved": 20, "by_auc": 9}
+            {
+                "cell_line": line,
+                "pathway": p,
+                "share": s,
+                "q05": s - 0.3,
+                "q95": s + 0.25,
+                "n": draws - 20,
+                "unresolved": 20,
+                "by_auc": 9,
+            }
             for line, shares in (("HepG2", (0.62, 0.15, 0.8)), ("SK-Hep1", (0.35, 0.3, 0.7)))
             for p, s in zip(("Akt", "ERK", "both"), shares, strict=True)
         ]
     )
     sensitivity = {
-        line: pd.DataFrame({"parameter": names, "rho": make.rng.uniform(-0.6, 0.6, len(names)), "p": make.rng.uniform(0, 0.2, len(names))}) for line in LINES
+        line: pd.DataFrame(
+            {
+                "parameter": names,
+                "rho": make.rng.uniform(-0.6, 0.6, len(names)),
+                "p": make.rng.uniform(0, 0.2, len(names)),
+            }
+        )
+        for line in LINES
     }
     for frame in sensitivity.values():
         frame.attrs = {"n": draws - 10, "left_out": 10, "censored": 14}
-    failures = pd.DataFrame([{"experiment": "dish", "cell_line": "HepG2", "status": "stopped: more steps than the limit were needed", "count": 3}])
+    failures = pd.DataFrame(
+        [
+            {
+                "experiment": "dish",
+                "cell_line": "HepG2",
+                "status": "stopped: more steps than the limit were needed",
+                "count": 3,
+            }
+        ]
+    )
     provenance: dict[str, object] = {
         "versions": {"hepatica": "0.1.0", "python": "3.12.8", "numpy": "2.5.0"},
         "digests": {"model": "ab" * 32, "claims": "cd" * 32},

@@ -14,7 +14,7 @@ import pytest
 
 from hepatica.errors import StorageError
 from hepatica.report import write_report
-from hepatica.report.page import pictures
+from hepatica.report.pictures import pictures
 
 
 class Page(HTMLParser):
@@ -39,7 +39,9 @@ class Page(HTMLParser):
             self.loads.append(tag)
         for name in ("src", "href", "xlink:href"):
             value = values.get(name) or ""
-            (self.links if tag == "a" else self.loads).extend([value] if value and not value.startswith(("#", "data:")) else [])
+            (self.links if tag == "a" else self.loads).extend(
+                [value] if value and not value.startswith(("#", "data:")) else []
+            )
         self.ids += [values["id"]] if values.get("id") else []  # type: ignore[list-item]
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -86,7 +88,8 @@ def test_text_tells_answer_claims_sources_limits_and_provenance(page: Page) -> N
         "In HepG2 sorafenib's IC50 is", "IGF-1R knock-down, against shNT", "holding Akt takes away 62 %",
         "knock-down slows SK-Hep1 xenografts", "No figure was read.", "PMID 36698167", "PMC9878821", "cites the founding paper",
         "hepatica run studies/igf1r-sorafenib --draws 1000 --seed 11", "stopped: more steps than the limit were needed",
-        "A drug-bound RAF wakes its partner.", "IGF-1R knock-down; each with sorafenib 0.5, 1, 2.5, 5, 10, 20, 40 µM", "expected decrease (ratio, more than 0.01)",
+        "A drug-bound RAF wakes its partner.", "IGF-1R knock-down; each with sorafenib 0.5, 1, 2.5, 5, 10, 20, 40 µM",
+        "expected decrease (ratio, more than 0.01)",
     ):  # fmt: skip
         assert part in text, part
 
@@ -119,13 +122,29 @@ def test_hostile_names_are_escaped(result: Any, tmp_path: Path) -> None:
 
 
 def test_nothing_to_show_is_said_in_words(result: Any, tmp_path: Path) -> None:
-    study = SimpleNamespace(**{**vars(result.study), "claims": (), "experiments": (), "effect": None, "limits": (), "wirings": (), "sources": ()})
+    study = SimpleNamespace(
+        **{
+            **vars(result.study),
+            "claims": (),
+            "experiments": (),
+            "effect": None,
+            "limits": (),
+            "wirings": (),
+            "sources": (),
+        }
+    )
     empty = replace(
         result, study=study, readouts={}, verdicts=(), pathway=result.pathway.iloc[:0], sensitivity={}, failures=result.failures.iloc[:0],
         screening=pd.DataFrame(columns=list(result.screening.columns)),
     )  # fmt: skip
     text = write_report(empty, tmp_path).read_text()
-    for part in ("The study judges no claim.", "No reading was made for the figure “blots”", "No rule was applied.", "None.", "No source is recorded."):
+    for part in (
+        "The study judges no claim.",
+        "No reading was made for the figure “blots”",
+        "No rule was applied.",
+        "None.",
+        "No source is recorded.",
+    ):
         assert part in text
     assert list((tmp_path / "figures").iterdir()) == []
 
@@ -146,7 +165,9 @@ def test_weights_move_the_medians(result: Any, tmp_path: Path) -> None:
     draws = result.ensemble.draws.sizes["draw"]
     weights = np.zeros(draws)
     weights[0] = 1.0
-    text = unescape(write_report(replace(result, ensemble=replace(result.ensemble, weights=weights)), tmp_path).read_text())
+    text = unescape(
+        write_report(replace(result, ensemble=replace(result.ensemble, weights=weights)), tmp_path).read_text()
+    )
     first = float(result.readouts["dish"]["ic50"].sel(cell_line="HepG2", arm="shNT")[0])
     assert f"In HepG2 sorafenib's IC50 is {first:.3g} µM" in text
 

@@ -50,7 +50,9 @@ def test_shift_axis_fits_the_draws() -> None:
 
 
 def test_arms_without_labels_are_read_from_their_names() -> None:
-    readout = xr.DataArray(np.zeros((2, 1)), dims=("arm", "draw"), coords={"arm": ["shIGF1R + sorafenib 5 uM", "control"]})
+    readout = xr.DataArray(
+        np.zeros((2, 1)), dims=("arm", "draw"), coords={"arm": ["shIGF1R + sorafenib 5 uM", "control"]}
+    )
     table = arm_table(readout)
     assert table["manipulation"].tolist() == ["shIGF1R", "control"]
     assert table["dose"].tolist() == [5.0, 0.0]

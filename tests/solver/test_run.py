@@ -92,7 +92,9 @@ def test_result_is_independent_of_lanes_threads_chunks_and_neighbours(stiff: Ker
     shuffled = integrate(stiff, NOTHING, each(700)[order], base, TIMES)
     np.testing.assert_array_equal(alone.values[order], shuffled.values)
     narrow = compile_model(robertson(), lanes=4, cached=False)
-    np.testing.assert_allclose(integrate(narrow, NOTHING, each(40), base, TIMES).values, alone.values[:40], rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(
+        integrate(narrow, NOTHING, each(40), base, TIMES).values, alone.values[:40], rtol=1e-9, atol=1e-15
+    )
 
 
 def test_result_is_independent_of_the_output_grid(stiff: Kernel) -> None:
@@ -114,23 +116,33 @@ def test_segments_set_scale_add_and_return() -> None:
     arms = [
         [Operation("parameter", make, "set", 0.0, 10.0, 20.0)],
         [Operation("parameter", make, "scale", 2.0), Operation("parameter", decay, "add", 0.1)],
-        [Operation("state", 0, "add", 5.0, 10.0), Operation("state", 0, "scale", 0.5, 20.0), Operation("state", 0, "set", 7.0)],
+        [
+            Operation("state", 0, "add", 5.0, 10.0),
+            Operation("state", 0, "scale", 0.5, 20.0),
+            Operation("state", 0, "set", 7.0),
+        ],
     ]
     plan = plan_after(arms, equilibrated=False)
     at = np.array([0.0, 10.0, 15.0, 20.0, 30.0])
     tasks = np.array([[a, 0, -1] for a in range(3)])
-    got = integrate(kernel, plan, tasks, kernel.p0[None, :], at, tolerances=Tolerances(rtol=1e-9, atol=1e-12)).values[:, :, 0]
+    got = integrate(kernel, plan, tasks, kernel.p0[None, :], at, tolerances=Tolerances(rtol=1e-9, atol=1e-12)).values[
+        :, :, 0
+    ]
 
     def follow(x: float, level: float, rate: float, time: float) -> float:
         return level + (x - level) * np.exp(-rate * time)
 
     a10 = follow(0.0, 20.0, 0.1, 10.0)
     a20 = follow(a10, 0.0, 0.1, 10.0)
-    np.testing.assert_allclose(got[0], [0.0, a10, follow(a10, 0.0, 0.1, 5.0), a20, follow(a20, 20.0, 0.1, 10.0)], rtol=1e-7)
+    np.testing.assert_allclose(
+        got[0], [0.0, a10, follow(a10, 0.0, 0.1, 5.0), a20, follow(a20, 20.0, 0.1, 10.0)], rtol=1e-7
+    )
     np.testing.assert_allclose(got[1], [follow(0.0, 20.0, 0.2, t) for t in at], rtol=1e-7, atol=1e-9)
     c10 = follow(7.0, 20.0, 0.1, 10.0) + 5.0
     c20 = follow(c10, 20.0, 0.1, 10.0) * 0.5
-    np.testing.assert_allclose(got[2], [7.0, c10, follow(c10, 20.0, 0.1, 5.0), c20, follow(c20, 20.0, 0.1, 10.0)], rtol=1e-7)
+    np.testing.assert_allclose(
+        got[2], [7.0, c10, follow(c10, 20.0, 0.1, 5.0), c20, follow(c20, 20.0, 0.1, 10.0)], rtol=1e-7
+    )
 
 
 def test_a_change_before_zero_starts_the_run_earlier() -> None:
@@ -165,7 +177,9 @@ def test_failures_are_nan_from_there_on_and_do_not_spread() -> None:
     kernel = compile_model(rate_of(Apply("pow", (Symbol("x"), Number(2.0)))), cached=False)
     plan = plan_after([[Operation("state", 0, "set", 1.0)], [Operation("state", 0, "set", 1e-3)]], equilibrated=False)
     tasks = np.array([[0, 0, -1], [1, 0, -1]])
-    got = integrate(kernel, plan, tasks, kernel.p0[None, :] if len(kernel.p0) else np.zeros((1, 0)), np.array([0.5, 2.0]))
+    got = integrate(
+        kernel, plan, tasks, kernel.p0[None, :] if len(kernel.p0) else np.zeros((1, 0)), np.array([0.5, 2.0])
+    )
     assert got.values[0, 0, 0] == pytest.approx(2.0, rel=1e-4)
     assert np.isnan(got.values[0, 1, 0])
     assert Status(int(got.status[0])) in {Status.STEP_TOO_SMALL, Status.NOT_FINITE}
@@ -180,13 +194,22 @@ def test_input_that_is_not_finite_is_refused_by_name() -> None:
     base[1, 1] = np.nan
     got = integrate(kernel, NOTHING, each(3), base, np.array([1.0]))
     assert got.status.tolist() == [Status.OK, Status.BAD_INPUT, Status.OK]
-    assert find_steady_states(kernel, plan_before([[]]), each(3), base).status.tolist() == [Status.OK, Status.BAD_INPUT, Status.OK]
+    assert find_steady_states(kernel, plan_before([[]]), each(3), base).status.tolist() == [
+        Status.OK,
+        Status.BAD_INPUT,
+        Status.OK,
+    ]
 
 
 def test_rescue_finishes_what_the_step_limit_stopped(stiff: Kernel) -> None:
     base = spread(stiff, 3)
     short = Tolerances(rtol=1e-6, atol=1e-10, limit=10)
-    arms = [[Operation("parameter", stiff.parameter_index("k1"), "scale", 2.0, 10.0), Operation("state", 0, "add", 0.5, 20.0)]]
+    arms = [
+        [
+            Operation("parameter", stiff.parameter_index("k1"), "scale", 2.0, 10.0),
+            Operation("state", 0, "add", 0.5, 20.0),
+        ]
+    ]
     plan = plan_after(arms, equilibrated=False)
     run = integrate(stiff, plan, each(3), base, TIMES, tolerances=short)
     assert (run.status == Status.STEP_LIMIT).all()
@@ -208,7 +231,15 @@ def test_rescue_gives_up_on_what_has_no_solution() -> None:
 
 def test_progress_is_told_and_an_interrupt_stops(stiff: Kernel) -> None:
     told: list[tuple[int, int]] = []
-    integrate(stiff, NOTHING, each(50), spread(stiff, 50), TIMES, progress=lambda done, total: told.append((done, total)), threads=2)
+    integrate(
+        stiff,
+        NOTHING,
+        each(50),
+        spread(stiff, 50),
+        TIMES,
+        progress=lambda done, total: told.append((done, total)),
+        threads=2,
+    )
     assert told[-1] == (50, 50)
 
     def interrupt(_done: int, _total: int) -> None:

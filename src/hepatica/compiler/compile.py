@@ -23,7 +23,9 @@ from hepatica.model import Model
 METHODS = tuple(TABLEAUX.values())
 
 
-def compile_model(model: Model, observables: Sequence[str] | None = None, *, lanes: int | None = None, cached: bool = True) -> Kernel:
+def compile_model(
+    model: Model, observables: Sequence[str] | None = None, *, lanes: int | None = None, cached: bool = True
+) -> Kernel:
     """Compile a model for this processor.
 
     Parameters

@@ -5,11 +5,13 @@ Every distinct expression is one node, an integer; a node is ``(operator, argume
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from hepatica.errors import UnsupportedError
 
 Node = int
 Leaf = tuple[str, int]
+Entry = tuple[Any, ...]
 
 COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
 LEAVES = frozenset({"num", "y", "p"})
@@ -19,19 +21,19 @@ class Graph:
     """A growing set of nodes; the constructor methods simplify as they build."""
 
     def __init__(self) -> None:
-        self.nodes: list[tuple[str, float] | tuple[str, *tuple[int, ...]]] = []
-        self._index: dict[tuple[object, ...], Node] = {}
+        self.nodes: list[Entry] = []
+        self._index: dict[Entry, Node] = {}
         self._derivatives: dict[tuple[Node, Leaf], Node] = {}
         self._leaves: dict[Node, frozenset[Leaf]] = {}
 
-    def make(self, *key: object) -> Node:
+    def make(self, *key: Any) -> Node:
         """Give the node of an operator and its arguments, without simplification."""
         # -0.0 equals 0.0 as a key; the sign of a zero constant never matters here
         node = self._index.get(key)
         if node is None:
             node = len(self.nodes)
             self._index[key] = node
-            self.nodes.append(key)  # type: ignore[arg-type]
+            self.nodes.append(key)
         return node
 
     def number(self, value: float) -> Node:
@@ -132,16 +134,13 @@ class Graph:
         """``a ** b``; small integer exponents become products."""
         n = self.value(b)
         if n is not None and n == int(n) and abs(n) <= 16:
-            if n == 0:
-                return self.number(1.0)
-            out, base, k = None, a, int(abs(n))
+            out, base, k = self.number(1.0), a, int(abs(n))
             while k:
                 if k & 1:
-                    out = base if out is None else self.mul(out, base)
+                    out = self.mul(out, base)
                 k >>= 1
                 if k:
                     base = self.mul(base, base)
-            assert out is not None
             return out if n > 0 else self.inv(out)
         if n == 0.5:
             return self.call("sqrt", a)

@@ -10,12 +10,13 @@ Arrays: ``y`` states, ``p`` parameters, ``b`` right-hand side (accumulated), ``w
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hepatica.compiler.graph import Graph, Node
 from hepatica.compiler.jacobian import Elimination, Jacobian
 from hepatica.compiler.system import System
 
-Operation = tuple[object, ...]
+Operation = tuple[Any, ...]
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Program:
     arguments: tuple[str, ...]
     code: list[Operation] = field(default_factory=list)
 
-    def emit(self, *operation: object) -> int:
+    def emit(self, *operation: Any) -> int:
         """Append an operation and give the index of its value."""
         self.code.append(operation)
         return len(self.code) - 1
@@ -46,7 +47,9 @@ class _Lowering:
             if top in self.memo or self._is_leaf(top):
                 stack.pop()
                 continue
-            missing = [int(c) for c in self.graph.nodes[top][1:] if not self._is_leaf(int(c)) and int(c) not in self.memo]
+            missing = [
+                int(c) for c in self.graph.nodes[top][1:] if not self._is_leaf(int(c)) and int(c) not in self.memo
+            ]
             if missing:
                 stack.extend(reversed(missing))
                 continue
@@ -116,7 +119,9 @@ def lower_factor(system: System, jacobian: Jacobian, plan: Elimination) -> Progr
                 negative = program.emit("neg", ratio)
                 for j in plan.upper[k]:
                     u = program.emit("load", "lu", plan.slot[k, j])
-                    row[j] = program.emit("*", negative, u) if row[j] is None else program.emit("fma", negative, u, row[j])
+                    row[j] = (
+                        program.emit("*", negative, u) if row[j] is None else program.emit("fma", negative, u, row[j])
+                    )
         program.emit("store", "lu", plan.slot[i, i], program.emit("inv", row.pop(i)))
         for j, x in row.items():
             program.emit("store", "lu", plan.slot[i, j], x)

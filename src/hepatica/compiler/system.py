@@ -1,6 +1,6 @@
 """Model -> system of differential equations as one expression graph."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hepatica.compiler.graph import Graph, Node
@@ -73,20 +73,22 @@ class _Builder:
         self.initials: dict[str, InitialAssignment] = {a.symbol: a for a in model.initial_assignments}
         self.species = {s.id: s for s in model.species}
         changed = {name for r in model.reactions for name, _ in (*r.reactants, *r.products)}
-        moving = [s.id for s in model.species if s.id in changed and not (s.boundary or s.constant or s.id in self.assigned)]
+        moving = [
+            s.id for s in model.species if s.id in changed and not (s.boundary or s.constant or s.id in self.assigned)
+        ]
         self.states = list(dict.fromkeys([*moving, *self.rate_rules]))
         if self._names_time():
             self.states.append(CLOCK)
         self.parameters: list[str] = []
         self.p0: list[float] = []
         self.leaf: dict[str, Node] = {name: self.graph.make("y", i) for i, name in enumerate(self.states)}
-        for element in (*model.compartments, *model.parameters, *model.species):
-            if element.id in self.leaf or element.id in self.assigned or self._is_derived(element.id):
+        values = [(c.id, c.size) for c in model.compartments] + [(p.id, p.value) for p in model.parameters]
+        for name, value in [*values, *((s.id, self._initial_value(s)) for s in model.species)]:
+            if name in self.leaf or name in self.assigned or self._is_derived(name):
                 continue
-            value = self._initial_value(element) if isinstance(element, Species) else getattr(element, "size", None)
-            self.leaf[element.id] = self.graph.make("p", len(self.p0))
-            self.parameters.append(element.id)
-            self.p0.append(element.value if value is None else value)  # type: ignore[union-attr]
+            self.leaf[name] = self.graph.make("p", len(self.p0))
+            self.parameters.append(name)
+            self.p0.append(value)
         self.now: dict[str, Node] = {}
         self.start: dict[str, Node] = {}
         self.open: list[str] = []
@@ -95,7 +97,9 @@ class _Builder:
         model = self.model
         found = any(uses_time(r.rate) for r in model.reactions) or any(uses_time(r.expression) for r in model.rules)
         if found and CLOCK in model.by_id:
-            raise UnsupportedError(f"model '{model.id}' names an element 'time' and also uses time; rename the element.")
+            raise UnsupportedError(
+                f"model '{model.id}' names an element 'time' and also uses time; rename the element."
+            )
         return found
 
     def _is_derived(self, name: str) -> bool:
@@ -112,7 +116,9 @@ class _Builder:
         model = self.model
         for rule in self.rate_rules.values():
             if rule.variable in {c.id for c in model.compartments}:
-                raise UnsupportedError(f"{model.where(rule.variable)}compartment '{rule.variable}' changes with time; hepatica needs constant compartments.")
+                raise UnsupportedError(
+                    f"{model.where(rule.variable)}compartment '{rule.variable}' changes with time; hepatica needs constant compartments."
+                )
         rates, stoichiometry = self._fluxes()
         names = self._observable_names(observables)
         observed = tuple(self._symbol(name, initial=False) for name in names)
@@ -175,7 +181,9 @@ class _Builder:
         else:
             if name in self.open:
                 loop = " -> ".join([*self.open[self.open.index(name) :], name])
-                raise ModelError(f"{self.model.where(name)}the rules of model '{self.model.id}' run in a circle: {loop}.")
+                raise ModelError(
+                    f"{self.model.where(name)}the rules of model '{self.model.id}' run in a circle: {loop}."
+                )
             self.open.append(name)
             # a quantity that an initial assignment fixes looks at the start of everything else
             node = self._node(expression, initial=initial or name not in self.assigned)
@@ -186,7 +194,9 @@ class _Builder:
     def _leaf(self, name: str, *, initial: bool) -> Node:
         if name not in self.leaf:
             known = [*self.leaf, *self.assigned]
-            raise ModelError(f"{self.model.where(name)}model '{self.model.id}' has no '{name}'.{did_you_mean(name, known)}")
+            raise ModelError(
+                f"{self.model.where(name)}model '{self.model.id}' has no '{name}'.{did_you_mean(name, known)}"
+            )
         if initial and name in self.states:
             if name == CLOCK:
                 return self.graph.number(0.0)
@@ -217,7 +227,7 @@ class _Builder:
             return out
         if name == "piecewise":
             return self._piecewise(expression, arguments)
-        direct = {"-": graph.sub, "/": graph.div, "neg": graph.neg, "pow": graph.pow}
+        direct: dict[str, Callable[..., Node]] = {"-": graph.sub, "/": graph.div, "neg": graph.neg, "pow": graph.pow}
         return direct[name](*arguments) if name in direct else graph.call(name, *arguments)
 
     def _piecewise(self, expression: Apply, arguments: list[Node]) -> Node:

@@ -95,7 +95,7 @@ def _membrane(signal: Floats, band: str) -> Floats:
         along = np.exp(-(((y - smile) / (0.30 + 0.25 * value)) ** 2))
         dark = 1.0 - np.exp(-3.2 * max(value - 0.02, 0.0) * across * along)
         image[:, lane * _WIDE : (lane + 1) * _WIDE] -= 0.88 * dark
-    return np.clip(image, 0, 1)
+    return np.asarray(np.clip(image, 0, 1), dtype=float)
 
 
 def _headings(ax: Axes, readout: xr.DataArray, lanes: Sequence[str], letter: str, line: str) -> None:
@@ -110,7 +110,14 @@ def _headings(ax: Axes, readout: xr.DataArray, lanes: Sequence[str], letter: str
         start, stop = group["lane"].min(), group["lane"].max()
         write((start + stop) / 2, 18, display_name(str(name)))
         half = 0.42 / len(lanes)
-        ax.plot([start - half, stop + half], [1 + 16 / 14.8] * 2, transform=ax.transAxes, color="black", linewidth=0.7, clip_on=False)
+        ax.plot(
+            [start - half, stop + half],
+            [1 + 16 / 14.8] * 2,
+            transform=ax.transAxes,
+            color="black",
+            linewidth=0.7,
+            clip_on=False,
+        )
     for lane, dose in zip(table["lane"], table["dose"], strict=True):
         write(float(lane), 4, f"{dose:g}" if dose > 0 else "0")
     ax.annotate("sorafenib (µM)", (0, 1), xycoords="axes fraction", xytext=(-4, 4), textcoords="offset points", ha="right", va="bottom",
@@ -119,7 +126,9 @@ def _headings(ax: Axes, readout: xr.DataArray, lanes: Sequence[str], letter: str
                 va="bottom", fontsize=8.5, fontweight="bold", annotation_clip=False)  # fmt: skip
 
 
-def densitometry_table(readout: xr.DataArray, lanes: Sequence[str], *, hours: float = 24.0, weights: Floats | None = None) -> Table:
+def densitometry_table(
+    readout: xr.DataArray, lanes: Sequence[str], *, hours: float = 24.0, weights: Floats | None = None
+) -> Table:
     """Give the fold of every band and lane: rows with cell_line, band, and for each lane its median and 90 % interval."""
     values = readout
     if "time" in readout.dims:
@@ -127,6 +136,9 @@ def densitometry_table(readout: xr.DataArray, lanes: Sequence[str], *, hours: fl
     rows: Table = []
     for line in cell_lines_of(values):
         for band in [str(b) for b in values["band"].values]:
-            cells = [quantiles(draws_of(values, cell_line=line, band=band, arm=lane), (0.05, 0.5, 0.95), weights) for lane in lanes]
+            cells = [
+                quantiles(draws_of(values, cell_line=line, band=band, arm=lane), (0.05, 0.5, 0.95), weights)
+                for lane in lanes
+            ]
             rows.append({"cell_line": line, "band": band, "cells": [tuple(float(v) for v in c) for c in cells]})
     return rows

@@ -4,9 +4,32 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from hepatica.report.data import Floats, arm_table, at_hours, cell_lines_of, draws_of, knockdown_reference, quantiles, shift
-from hepatica.report.style import GREY, LIGHT, PAGE, clean, colour_of, display_name, letter_panels, log_ticks, marker_of, new_figure, say_empty, styled
+from hepatica.report.data import (
+    Floats,
+    arm_table,
+    at_hours,
+    cell_lines_of,
+    draws_of,
+    knockdown_reference,
+    quantiles,
+    shift,
+)
+from hepatica.report.style import (
+    GREY,
+    LIGHT,
+    PAGE,
+    clean,
+    colour_of,
+    display_name,
+    letter_panels,
+    log_ticks,
+    marker_of,
+    new_figure,
+    say_empty,
+    styled,
+)
 
 BASELINES = ("control", "shNT")
 SHIFT_EDGES = (0.5, 1.0, 2.0, 3.0)
@@ -25,7 +48,11 @@ def reference_of(manipulation: str, known: list[str]) -> str:
 
 @styled
 def plot_dose_response(
-    readout: xr.DataArray, *, hours: float = 72.0, weights: Floats | None = None, label: str = "viability (fraction of untreated)"
+    readout: xr.DataArray,
+    *,
+    hours: float = 72.0,
+    weights: Floats | None = None,
+    label: str = "viability (fraction of untreated)",
 ) -> Figure:
     """Draw dose-response curves of each manipulation against its control: medians with 50 % and 90 % bands.
 
@@ -110,7 +137,9 @@ def dose_axis(ax: Axes, doses: Floats) -> None:
 
 
 @styled
-def plot_ic50(readout: xr.DataArray, *, top: float | None = None, weights: Floats | None = None, label: str = "IC50") -> Figure:
+def plot_ic50(
+    readout: xr.DataArray, *, top: float | None = None, weights: Floats | None = None, label: str = "IC50"
+) -> Figure:
     """Draw the IC50 of each manipulation, and its shift against the control, with the censored share in words.
 
     Parameters
@@ -158,7 +187,15 @@ def _values(ax: Axes, readout: xr.DataArray, line: str, arms: list[str], edge: f
         colour = colour_of(arm, place)
         ax.plot([low, high], [place, place], color=colour, linewidth=1.0)
         ax.plot([quarter, three], [place, place], color=colour, linewidth=3.2, solid_capstyle="butt")
-        ax.plot([middle], [place], marker=marker_of(arm), color="white", markeredgecolor=colour, markersize=4.5, linestyle="none")
+        ax.plot(
+            [middle],
+            [place],
+            marker=marker_of(arm),
+            color="white",
+            markeredgecolor=colour,
+            markersize=4.5,
+            linestyle="none",
+        )
         known = share(~np.isnan(draws), np.ones(draws.shape, dtype=bool), weights)
         censored = share(np.isinf(draws), ~np.isnan(draws), weights)
         text = f"> {edge:.3g} in {censored:.0%}" if known > 0 else "no fit"
@@ -170,7 +207,7 @@ def _values(ax: Axes, readout: xr.DataArray, line: str, arms: list[str], edge: f
     log_ticks(ax)
 
 
-def share(chosen: Floats, among: Floats, weights: Floats | None) -> float:
+def share(chosen: NDArray[np.bool_], among: NDArray[np.bool_], weights: Floats | None) -> float:
     """Give the weighted share of ``chosen`` draws among others, both boolean of shape (draw,); 0 when there is none."""
     weight = np.ones(np.shape(chosen)) if weights is None else weights
     total = float(np.sum(weight * among))
@@ -184,7 +221,9 @@ def shift_edge(moved: Floats, weights: Floats | None) -> float:
     return next((e for e in SHIFT_EDGES if wide <= 0.9 * e), SHIFT_EDGES[-1])
 
 
-def _shifts(ax: Axes, readout: xr.DataArray, line: str, rows: list[str], arms: list[str], edge: float, weights: Floats | None) -> None:
+def _shifts(
+    ax: Axes, readout: xr.DataArray, line: str, rows: list[str], arms: list[str], edge: float, weights: Floats | None
+) -> None:
     bins = np.linspace(-edge, edge, 41)
     for place, arm in enumerate(rows):
         moved = _moved(readout, line, arm, arms)
@@ -200,7 +239,11 @@ def _shifts(ax: Axes, readout: xr.DataArray, line: str, rows: list[str], arms: l
         if np.isfinite(middle):
             ax.plot([middle] * 2, [place, place - 0.8], color=colour, linewidth=1.4)
         lower = share(moved < 0, counted, weights)
-        text = f"lower in {lower:.0%}\nunknown {share(~counted, np.ones_like(counted), weights):.0%}" if counted.any() else "not known"
+        text = (
+            f"lower in {lower:.0%}\nunknown {share(~counted, np.ones_like(counted), weights):.0%}"
+            if counted.any()
+            else "not known"
+        )
         ax.annotate(text, (1, place - 0.05), xycoords=("axes fraction", "data"), xytext=(3, 0), textcoords="offset points",
                     va="bottom", fontsize=7, color=GREY, annotation_clip=False, linespacing=1.0)  # fmt: skip
     ax.axvline(0, color="black", linewidth=0.7)
@@ -213,4 +256,6 @@ def _shifts(ax: Axes, readout: xr.DataArray, line: str, rows: list[str], arms: l
 
 
 def _moved(readout: xr.DataArray, line: str, arm: str, arms: list[str]) -> Floats:
-    return shift(draws_of(readout, cell_line=line, arm=arm), draws_of(readout, cell_line=line, arm=reference_of(arm, arms)))
+    return shift(
+        draws_of(readout, cell_line=line, arm=arm), draws_of(readout, cell_line=line, arm=reference_of(arm, arms))
+    )

@@ -7,7 +7,22 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hepatica.claims import CONTRADICTED, SUPPORTED, Verdict
-from hepatica.report.style import BLUE, COLUMN, GREEN, GREY, LIGHT, ORANGE, PAGE, PURPLE, VERMILLION, clean, letter_panels, new_figure, say_empty, styled
+from hepatica.report.style import (
+    BLUE,
+    COLUMN,
+    GREEN,
+    GREY,
+    LIGHT,
+    ORANGE,
+    PAGE,
+    PURPLE,
+    VERMILLION,
+    clean,
+    letter_panels,
+    new_figure,
+    say_empty,
+    styled,
+)
 
 FALSE_DISCOVERY = 0.05
 OUTCOMES = {"supported": (GREEN, "o", "✔"), "contradicted": (VERMILLION, "X", "✘"), "undecided": (GREY, "D", "?")}
@@ -98,8 +113,8 @@ def plot_pathway_share(pathway: pd.DataFrame) -> Figure:
                     if end < low or end > high:
                         ax.plot([limit], [place], mark, color=colour, markersize=4, clip_on=False)
                 ax.plot([np.clip(row.share, low, high)], [place], "o", color=colour, markersize=5)
-                ax.annotate(f"{row.share:.2f}".replace("-", "−"), (np.clip(row.share, low, high), place), xytext=(0, 5), textcoords="offset points",
-                            ha="center", fontsize=7)  # fmt: skip
+                text, at = f"{row.share:.2f}".replace("-", "−"), (np.clip(row.share, low, high), place)
+                ax.annotate(text, at, xytext=(0, 5), textcoords="offset points", ha="center", fontsize=7)
         ax.set_title(clean(line), fontweight="bold")
         ax.set_yticks(range(len(names)), labels=[f"clamp {clean(n)}" for n in names])
         ax.set_ylim(len(names) - 0.4, -0.7)

@@ -82,7 +82,9 @@ def pathway_activity(
         Columns cell_line, node, fold (median of log2(treated / reference)), low, high (5 % and 95 %), read_from, hours.
     """
     rows: list[dict[str, object]] = []
-    lines = dict.fromkeys(line for name in ("western_blot", "s_phase") for line in _lines(readouts.get("dish", {}).get(name)))
+    lines = dict.fromkeys(
+        line for name in ("western_blot", "s_phase") for line in _lines(readouts.get("dish", {}).get(name))
+    )
     for line in lines:
         for node, places in READ_FROM.items():
             for experiment, name, band in places:
@@ -133,10 +135,13 @@ def plot_pathway_map(activity: pd.DataFrame) -> Figure:
         ax.set_xlim(0, 10.3)
         ax.set_ylim(-0.1, 10.1)
         ax.set_axis_off()
-    bar = figure.colorbar(scale, ax=list(axes), orientation="horizontal", shrink=0.45, aspect=32, pad=0.01, ticks=[-2, -1, 0, 1, 2])
+    bar = figure.colorbar(
+        scale, ax=list(axes), orientation="horizontal", shrink=0.45, aspect=32, pad=0.01, ticks=[-2, -1, 0, 1, 2]
+    )
     bar.ax.set_xticklabels(["≤ −2", "−1", "0", "1", "≥ 2"])
     bar.set_label("median log2 fold of activity or output")
-    bar.solids.set_edgecolor("face")
+    if bar.solids is not None:
+        bar.solids.set_edgecolor("face")
     letter_panels(list(axes))
     return figure
 
@@ -160,13 +165,25 @@ def _ends(start: str, stop: str) -> tuple[tuple[float, float], tuple[float, floa
 
 def _arrow(ax: Axes, start: tuple[float, float], stop: tuple[float, float], head: str, colour: str) -> None:
     style = "-|>,head_length=0.35,head_width=0.18" if head == "->" else "|-|,widthA=0,widthB=0.35"
-    ax.add_patch(FancyArrowPatch(start, stop, arrowstyle=style, mutation_scale=10, color=colour, linewidth=0.8, shrinkA=0, shrinkB=0, zorder=1))
+    ax.add_patch(
+        FancyArrowPatch(
+            start,
+            stop,
+            arrowstyle=style,
+            mutation_scale=10,
+            color=colour,
+            linewidth=0.8,
+            shrinkA=0,
+            shrinkB=0,
+            zorder=1,
+        )
+    )
 
 
 def _node(ax: Axes, node: str, x: float, y: float, fold: float, scale: ScalarMappable) -> None:
     half = _HALF.get(node, 0.95)
     known = bool(np.isfinite(fold))
-    face = scale.to_rgba(fold) if known else "white"
+    face = tuple(scale.to_rgba(np.array([fold]))[0]) if known else "white"
     box = FancyBboxPatch((x - half, y - 0.4), 2 * half, 0.8, boxstyle="round,pad=0.02,rounding_size=0.18", facecolor=face,
                          edgecolor="black" if known else GREY, linewidth=0.7, hatch=None if known else "////", zorder=2)  # fmt: skip
     if not known:
@@ -176,5 +193,7 @@ def _node(ax: Axes, node: str, x: float, y: float, fold: float, scale: ScalarMap
     colour = "white" if dark else "black"
     value = f"{fold:+.2f}".replace("-", "−") if known else "not read"
     patch = {"facecolor": "white", "edgecolor": "none", "pad": 0.6} if not known else None
-    ax.text(x, y + 0.16, node, ha="center", va="center", fontsize=7, fontweight="bold", color=colour, zorder=3, bbox=patch)
+    ax.text(
+        x, y + 0.16, node, ha="center", va="center", fontsize=7, fontweight="bold", color=colour, zorder=3, bbox=patch
+    )
     ax.text(x, y - 0.19, value, ha="center", va="center", fontsize=7, color=colour, zorder=3, bbox=patch)

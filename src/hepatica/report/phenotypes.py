@@ -9,7 +9,23 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
 from hepatica.report.data import Floats, arm_table, at_hours, cell_lines_of, draws_of, quantiles
-from hepatica.report.style import BLACK, BLUE, COLUMN, GREY, ORANGE, PAGE, VERMILLION, clean, colour_of, display_name, letter_panels, log_ticks, marker_of, new_figure, styled
+from hepatica.report.style import (
+    BLACK,
+    BLUE,
+    COLUMN,
+    GREY,
+    ORANGE,
+    PAGE,
+    VERMILLION,
+    clean,
+    colour_of,
+    display_name,
+    letter_panels,
+    log_ticks,
+    marker_of,
+    new_figure,
+    styled,
+)
 
 HOURS_PER_DAY = 24.0
 _DOSE_STYLES = ("-", "--", ":", "-.")
@@ -60,7 +76,15 @@ def plot_intervals(
                     arm = find_arm(values, name, treated)
                     if arm is not None:
                         draws = draws_of(values, cell_line=line, arm=arm)
-                        interval(ax, draws, place + offset, colour_of(name, place), marker_of(name), filled=treated > 0, weights=weights)
+                        interval(
+                            ax,
+                            draws,
+                            place + offset,
+                            colour_of(name, place),
+                            marker_of(name),
+                            filled=treated > 0,
+                            weights=weights,
+                        )
             ax.set_yticks(range(len(names)), labels=[display_name(n) for n in names])
             ax.set_ylim(len(names) - 0.4, -0.6)
             ax.grid(axis="x", color="#ececec", linewidth=0.6)
@@ -74,14 +98,24 @@ def plot_intervals(
     return figure
 
 
-def interval(ax: Axes, draws: Floats, place: float, colour: str, marker: str, *, filled: bool, weights: Floats | None) -> None:
+def interval(
+    ax: Axes, draws: Floats, place: float, colour: str, marker: str, *, filled: bool, weights: Floats | None
+) -> None:
     """Draw one horizontal interval: thin 90 %, thick 50 %, a mark at the median; nothing when no draw is left."""
     low, quarter, middle, three, high = quantiles(draws, weights=weights)
     if not np.isfinite(middle):
         return
     ax.plot([low, high], [place, place], color=colour, linewidth=0.9)
     ax.plot([quarter, three], [place, place], color=colour, linewidth=2.6, solid_capstyle="butt")
-    ax.plot([middle], [place], marker=marker, color=colour if filled else "white", markeredgecolor=colour, markersize=4, linestyle="none")
+    ax.plot(
+        [middle],
+        [place],
+        marker=marker,
+        color=colour if filled else "white",
+        markeredgecolor=colour,
+        markersize=4,
+        linestyle="none",
+    )
 
 
 @styled
@@ -126,11 +160,19 @@ def plot_courses(
         for index, arm in enumerate(shown):
             draws = np.asarray(readout.sel(cell_line=line, arm=arm).transpose("time", "draw"), dtype=float)
             low, quarter, middle, three, high = quantiles(draws, weights=weights)
-            drug = table.loc[arm, "dose"] > 0 or "sorafenib" in arm
+            drug = "sorafenib" in arm
             colour = course_colour(str(table.loc[arm, "manipulation"]), drug=drug, index=index)
             ax.fill_between(time, low, high, color=colour, alpha=0.10, linewidth=0)
             ax.fill_between(time, quarter, three, color=colour, alpha=0.20, linewidth=0)
-            ax.plot(time, middle, color=colour, linestyle="--" if drug else "-", marker="osv^DPX"[index % 7], markersize=3, label=arm_label(arm))
+            ax.plot(
+                time,
+                middle,
+                color=colour,
+                linestyle="--" if drug else "-",
+                marker="osv^DPX"[index % 7],
+                markersize=3,
+                label=arm_label(arm),
+            )
         ax.set_title(clean(line), fontweight="bold")
         ax.set_xlabel(f"time ({'days' if unit == 'd' else unit})")
         ax.set_xticks(time[:: max(1, time.size // 8)])
@@ -158,7 +200,9 @@ def arm_label(arm: str) -> str:
 
 
 @styled
-def plot_wounds(readout: xr.DataArray, *, hours: Sequence[float] = (24.0, 48.0), weights: Floats | None = None) -> Figure:
+def plot_wounds(
+    readout: xr.DataArray, *, hours: Sequence[float] = (24.0, 48.0), weights: Floats | None = None
+) -> Figure:
     """Draw the scratch as the microscope would show it: two sheets of cells and what is left open between them.
 
     Parameters
@@ -190,10 +234,14 @@ def plot_wounds(readout: xr.DataArray, *, hours: Sequence[float] = (24.0, 48.0),
     table = arm_table(readout)
     for name, group in table.groupby("manipulation", sort=False):
         places = group.index.to_numpy(dtype=float)
-        ax.annotate(display_name(str(name)), (places.mean() + 0.45, -0.36), ha="center", va="bottom", annotation_clip=False)
+        ax.annotate(
+            display_name(str(name)), (places.mean() + 0.45, -0.36), ha="center", va="bottom", annotation_clip=False
+        )
         for place, dose in zip(places, group["dose"], strict=True):
             text = f"{dose:g} µM" if dose > 0 else "no drug"
-            ax.annotate(text, (place + 0.45, -0.08), ha="center", va="bottom", fontsize=7, color=GREY, annotation_clip=False)
+            ax.annotate(
+                text, (place + 0.45, -0.08), ha="center", va="bottom", fontsize=7, color=GREY, annotation_clip=False
+            )
     ax.set_xlim(0, len(arms))
     ax.set_ylim(len(rows), 0)
     ax.set_axis_off()
@@ -213,7 +261,9 @@ def _wound(ax: Axes, column: int, row: int, closed: float) -> None:
             x = start + sign * (edge + jag * sign)
             points = [(column + start, row), *zip(column + x, row + y, strict=True), (column + start, row + height)]
             ax.add_patch(Polygon(points, facecolor="#8a9a8c", edgecolor="#56655a", linewidth=0.5))
-    ax.annotate(text, (column + width / 2, row + height + 0.06), ha="center", va="top", fontsize=7, annotation_clip=False)
+    ax.annotate(
+        text, (column + width / 2, row + height + 0.06), ha="center", va="top", fontsize=7, annotation_clip=False
+    )
 
 
 @styled

@@ -53,14 +53,19 @@ _FONTS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
+def _apply_style() -> None:
+    mpl.rcdefaults()
+    for key, value in RC.items():
+        mpl.rcParams[key] = value  # type: ignore[index]
+
+
 def styled[**P](plot: Callable[P, Figure]) -> Callable[P, Figure]:
     """Make a plotting function draw in the report's style, whatever the caller's own matplotlib settings are."""
 
     @functools.wraps(plot)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
         with mpl.rc_context():
-            mpl.rcdefaults()
-            mpl.rcParams.update(RC)
+            _apply_style()
             return plot(*args, **kwargs)
 
     return wrapper
@@ -140,8 +145,7 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     """
     buffer = io.StringIO()
     with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(RC)
+        _apply_style()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

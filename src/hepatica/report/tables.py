@@ -19,8 +19,20 @@ def claim_rows(result: ReportData) -> Table:
         whole = {v.cell_line: v for v in mine if v.contrast == "all"}
         cells = [verdict_cell(whole[line], _single(claim, mine, line)) if line in whole else None for line in lines]
         several = claim.contrasts if len(claim.contrasts) > 1 else ()
-        details = [{"contrast": describe_contrast(c), "cells": [_of(mine, c.id, line) for line in lines]} for c in several]
-        rows.append({"id": claim.id, "text": claim.text, "where": claim.where, "kind": claim.kind, "contrasts": [describe_contrast(c) for c in claim.contrasts], "cells": cells, "details": details})
+        details = [
+            {"contrast": describe_contrast(c), "cells": [_of(mine, c.id, line) for line in lines]} for c in several
+        ]
+        rows.append(
+            {
+                "id": claim.id,
+                "text": claim.text,
+                "where": claim.where,
+                "kind": claim.kind,
+                "contrasts": [describe_contrast(c) for c in claim.contrasts],
+                "cells": cells,
+                "details": details,
+            }
+        )
     return rows
 
 
@@ -39,7 +51,11 @@ def _of(verdicts: Sequence[Verdict], contrast: str, line: str) -> dict[str, str]
 def verdict_cell(verdict: Verdict, effect: Verdict | None) -> dict[str, str]:
     """Give a verdict as text: outcome with its sign, probability with error, effect with interval, draws."""
     left = f", {verdict.left_out} left out" if verdict.left_out else ""
-    shown = "" if effect is None or not effect.n else f"{number(effect.effect)} [{number(effect.interval[0])}, {number(effect.interval[1])}]"
+    shown = (
+        ""
+        if effect is None or not effect.n
+        else f"{number(effect.effect)} [{number(effect.interval[0])}, {number(effect.interval[1])}]"
+    )
     opposite = "" if not verdict.opposite >= 0.005 else f"opposite sign {verdict.opposite:.2f}"
     return {
         "outcome": verdict.outcome,
@@ -53,10 +69,15 @@ def verdict_cell(verdict: Verdict, effect: Verdict | None) -> dict[str, str]:
 
 def describe_contrast(contrast: Contrast) -> str:
     """Say what a contrast compares and what it expects."""
-    what = f"{contrast.readout.replace('_', ' ')}{f', {contrast.band}' if contrast.band else ''}{f' at {contrast.at}' if contrast.at else ''}"
-    against = f" in {contrast.reference_cell_line}" if contrast.reference_cell_line else f" {contrast.reference}" if contrast.reference else " zero"
+    parts = [contrast.readout.replace("_", " ")]
+    parts += [f", {contrast.band}"] if contrast.band else []
+    parts += [f" at {contrast.at}"] if contrast.at else []
+    against = contrast.reference or "zero"
+    if contrast.reference_cell_line:
+        against = f"{contrast.reference or contrast.treated} in {contrast.reference_cell_line}"
     beyond = f", beyond {contrast.minus[0]} against {contrast.minus[1]}" if contrast.minus else ""
-    return f"{what}: {contrast.treated} against{against}{beyond}; expected {contrast.expect} ({contrast.effect}, more than {contrast.threshold:g})"
+    expected = f"expected {contrast.expect} ({contrast.effect}, more than {contrast.threshold:g})"
+    return f"{''.join(parts)}: {contrast.treated} against {against}{beyond}; {expected}"
 
 
 def basis_rows(result: ReportData) -> Table:
@@ -87,14 +108,23 @@ def source_rows(result: ReportData) -> Table:
         claims.setdefault(claim.source, []).append(claim.id)
     evidences = [(p.id, p.evidence) for p in study.model.parameters]
     evidences += [(f"{line.id}: {c.target}", c.evidence) for line in study.lines for c in line.changes]
-    evidences += [(f"{i.id}: {c.target}", c.evidence) for e in study.experiments for a in e.arms for i in a.interventions for c in i.changes]
+    evidences += [
+        (f"{i.id}: {c.target}", c.evidence)
+        for e in study.experiments
+        for a in e.arms
+        for i in a.interventions
+        for c in i.changes
+    ]
     evidences += [(f"wiring {w.id}", w.evidence) for w in study.wirings]
     rests: dict[str, dict[str, None]] = {}
     for name, evidence in evidences:
         if evidence is not None:
             rests.setdefault(evidence.source, {})[name] = None
     first = [study.source, *study.related]
-    chosen = sorted((s for s in study.sources if s.key in {*first, *claims, *rests}), key=lambda s: (s.key not in first, _place(first, s.key), not _published(s), s.key))
+    chosen = sorted(
+        (s for s in study.sources if s.key in {*first, *claims, *rests}),
+        key=lambda s: (s.key not in first, _place(first, s.key), not _published(s), s.key),
+    )
     return [
         {"source": s, "text": _citation(s), "links": _links(s), "claims": ", ".join(claims.get(s.key, ())),
          "cites": s.key in study.related, "numbers": list(rests.get(s.key, ()))}
@@ -132,8 +162,8 @@ def sensitivity_rows(result: ReportData, top: int = 10) -> Table:
     names = {p.id: p.name for p in result.study.model.parameters}
     rows: Table = []
     for line, table in result.sensitivity.items():
-        for row in table.head(top).itertuples():
-            q = getattr(row, "q", float("nan"))
-            rows.append({"cell_line": line, "parameter": row.parameter, "name": names.get(str(row.parameter), ""),
-                         "rho": number(float(row.rho), 2), "q": number(float(q), 2)})  # fmt: skip
+        for row in table.head(top).to_dict("records"):
+            rho, q = (number(float(row.get(key, "nan")), 2) for key in ("rho", "q"))
+            name = names.get(str(row["parameter"]), "")
+            rows.append({"cell_line": line, "parameter": row["parameter"], "name": name, "rho": rho, "q": q})
     return rows

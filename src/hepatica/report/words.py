@@ -73,7 +73,9 @@ def _effect(line: str, name: str, against: str, treated: Floats, reference: Floa
         ratio = treated / reference
     known = ~np.isnan(ratio)
     middle = quantiles(reference, [0.5], weights)[0]
-    level = f"In {line} sorafenib's IC50 is {number(float(middle))} {'µM' if np.isfinite(middle) else ''} (median over draws)".replace("  ", " ")
+    level = f"In {line} sorafenib's IC50 is {number(float(middle))} {'µM' if np.isfinite(middle) else ''} (median over draws)".replace(
+        "  ", " "
+    )
     if not known.any():
         return f"{level}; with {display_name(name)} no draw has an IC50 to compare."
     low, half, high = quantiles(ratio, (0.05, 0.5, 0.95), weights)
@@ -106,7 +108,10 @@ def _claims(verdicts: Sequence[Verdict]) -> list[str]:
     for line in dict.fromkeys(v.cell_line for v in verdicts):
         mine = [v for v in together(verdicts) if v.cell_line == line and v.kind == "entailed"]
         if mine:
-            said = [f"{o}: {', '.join(v.claim for v in mine if v.outcome == o) or 'none'}" for o in ("supported", "contradicted", "undecided")]
+            said = [
+                f"{o}: {', '.join(v.claim for v in mine if v.outcome == o) or 'none'}"
+                for o in ("supported", "contradicted", "undecided")
+            ]
             out.append(f"Statements that the model must give by itself, in {line}: {'; '.join(said)}.")
     return out
 
@@ -114,8 +119,16 @@ def _claims(verdicts: Sequence[Verdict]) -> list[str]:
 def _how_sure(result: ReportData) -> str:
     attrs = result.screening.attrs
     draws = result.ensemble.draws.sizes["draw"]
-    origin = "prior draws that are not fitted to data" if result.ensemble.origin == "prior" else f"{result.ensemble.origin} draws"
-    passed = f" ({attrs['accepted']} of {attrs['candidates']} candidates passed the screening)" if "candidates" in attrs else ""
+    origin = (
+        "prior draws that are not fitted to data"
+        if result.ensemble.origin == "prior"
+        else f"{result.ensemble.origin} draws"
+    )
+    passed = (
+        f" ({attrs['accepted']} of {attrs['candidates']} candidates passed the screening)"
+        if "candidates" in attrs
+        else ""
+    )
     return f"All this rests on {draws} {origin}{passed}; it says what the wiring and our ignorance imply."
 
 
@@ -145,7 +158,9 @@ def list_arms(experiment: ExperimentData) -> str:
         dose = labels.get("sorafenib_uM")
         if isinstance(dose, float | int):
             held = f", {labels['clamp']} held" if labels.get("clamp") else ""
-            doses.setdefault(f"{display_name(str(labels.get('manipulation') or 'control'))}{held}", []).append(float(dose))
+            doses.setdefault(f"{display_name(str(labels.get('manipulation') or 'control'))}{held}", []).append(
+                float(dose)
+            )
         else:
             others.append(arm.id)
     groups: dict[tuple[float, ...], list[str]] = {}
@@ -164,6 +179,12 @@ def describe_arms(arms: Sequence[Arm]) -> list[tuple[str, str, str]]:
             if intervention.id in rows or "sorafenib_uM" in intervention.labels:
                 continue  # the doses of a series are told with the arms
             changes = "; ".join(describe_change(c) for c in intervention.changes) or "nothing"
-            bases = dict.fromkeys(f"{c.evidence.basis}: {c.evidence.note}" for c in intervention.changes if c.evidence and c.evidence.note)
-            rows[intervention.id] = (intervention.name or intervention.id, changes, " ".join([intervention.note, *bases]).strip())
+            bases = dict.fromkeys(
+                f"{c.evidence.basis}: {c.evidence.note}" for c in intervention.changes if c.evidence and c.evidence.note
+            )
+            rows[intervention.id] = (
+                intervention.name or intervention.id,
+                changes,
+                " ".join([intervention.note, *bases]).strip(),
+            )
     return list(rows.values())

@@ -28,7 +28,7 @@ FIRST_STEP = 1e-6
 def _caller(count: int) -> Any:
     """Make an intrinsic that calls a machine-code address with ``count`` pointers; keeps the loop cacheable."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def call(_context: Any, address: Any, arguments: Any) -> Any:
         def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
             word = ir.IntType(64)
@@ -66,7 +66,9 @@ def _load(lane: int, segment: int, draw: int, base: Any, p: Any, plan: Any) -> N
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _begin(lane: int, task: int, tasks: Any, base: Any, y0: Any, plan: Any, code: Any, data: Any, s: Any, p: Any, point: Any) -> bool:
+def _begin(
+    lane: int, task: int, tasks: Any, base: Any, y0: Any, plan: Any, code: Any, data: Any, s: Any, p: Any, point: Any
+) -> bool:
     """Put a task's first segment into a lane; false when a number is not finite."""
     arm, draw, row = tasks[task, 0], tasks[task, 1], tasks[task, 2]
     segment = plan[0][arm]
@@ -97,7 +99,7 @@ def _park(lane: int, s: Any, p: Any) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _factor(error: float, order: int, most: float) -> float:
+def _factor(error: float, order: int, most: float) -> Any:
     """By what to multiply the step size, ``most`` at the most."""
     if not np.isfinite(error):
         return 0.1
@@ -108,7 +110,7 @@ def _factor(error: float, order: int, most: float) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _first_step(ratio: float) -> float:
+def _first_step(ratio: float) -> Any:
     """First step size from ``|y|^2 / |f|^2`` in the error norm (Hairer, Norsett and Wanner, section II.4)."""
     if not np.isfinite(ratio):
         return 1.0

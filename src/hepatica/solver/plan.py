@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 KINDS = {"set": 0, "scale": 1, "add": 2}
 
 
-class Operation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Operation:
     """One change with names resolved: ``index`` into the states or parameters, ``start`` ``None`` for always."""
 
     what: Literal["state", "parameter"]
@@ -66,7 +67,10 @@ def _segments(arm: Sequence[Operation], *, equilibrated: bool) -> list[tuple[flo
 
 def _flatten(arms: Sequence[Sequence[tuple[float, Sequence[Operation]]]]) -> Plan:
     first, starts = [0], []
-    tables: dict[str, tuple[list[int], list[int], list[int], list[float]]] = {"parameter": ([0], [], [], []), "state": ([0], [], [], [])}
+    tables: dict[str, tuple[list[int], list[int], list[int], list[float]]] = {
+        "parameter": ([0], [], [], []),
+        "state": ([0], [], [], []),
+    }
     for segments in arms:
         for begin, operations in segments:
             starts.append(begin)

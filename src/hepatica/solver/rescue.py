@@ -19,7 +19,14 @@ class _TooManyCallsError(Exception):
 
 
 def rescue(
-    kernel: Kernel, plan: Plan, tasks: NDArray[np.int64], base: Array, times: Array, y0: Array | None, run: Trajectories, tol: Tolerances
+    kernel: Kernel,
+    plan: Plan,
+    tasks: NDArray[np.int64],
+    base: Array,
+    times: Array,
+    y0: Array | None,
+    run: Trajectories,
+    tol: Tolerances,
 ) -> int:
     """Rerun failed tasks with SciPy's Radau on the plain reference, in place; what fails again keeps its status.
 
@@ -37,7 +44,9 @@ def rescue(
     saved = 0
     for k in failed:
         arm, draw, row = tasks[k]
-        values = _integrate(reference, plan, int(arm), base[draw], None if row < 0 or y0 is None else y0[row], times, tol)
+        values = _integrate(
+            reference, plan, int(arm), base[draw], None if row < 0 or y0 is None else y0[row], times, tol
+        )
         if values is not None:
             run.values[k], run.status[k] = values, int(Status.OK)
             saved += 1
@@ -97,7 +106,9 @@ def _solve(
     grid = np.unique(np.append(times, end))
     with np.errstate(all="ignore"):
         try:
-            result = solve_ivp(rhs, (begin, end), y, method="Radau", t_eval=grid, rtol=tol.rtol, atol=tol.atol, jac=jacobian)
+            result = solve_ivp(
+                rhs, (begin, end), y, method="Radau", t_eval=grid, rtol=tol.rtol, atol=tol.atol, jac=jacobian
+            )
         except (_TooManyCallsError, ValueError, np.linalg.LinAlgError):
             return None
     if not result.success or not np.isfinite(result.y).all():

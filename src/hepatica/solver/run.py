@@ -115,7 +115,9 @@ def integrate(
     out = np.full((len(tasks), len(times), len(kernel.observables)), np.nan)
     stopped = np.zeros(len(tasks))
 
-    def work(space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]) -> None:
+    def work(
+        space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
+    ) -> None:
         advance(
             space.code, space.data, space.arrays, tasks[part], base, rows, plan.arrays, times, tol.tableau.order,
             tol.tableau.gamma, tol.limit, out[part], status, counts, stopped[part], flag,
@@ -143,14 +145,18 @@ def find_steady_states(
     out = np.full((len(tasks), len(kernel.states)), np.nan)
     limit = min(tol.limit, 2000)
 
-    def work(space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]) -> None:
+    def work(
+        space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
+    ) -> None:
         relax(
             space.code, space.data, space.arrays, tasks[part], base, plan.arrays, tol.tableau.order, tol.tableau.gamma,
             limit, tol.settle, tol.drift, out[part], status, counts, flag,
         )  # fmt: skip
 
     status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
-    return Trajectories(values=out, status=status, stopped=np.zeros(len(tasks)), steps=int(counts[0]), lane_steps=int(counts[1]))
+    return Trajectories(
+        values=out, status=status, stopped=np.zeros(len(tasks)), steps=int(counts[0]), lane_steps=int(counts[1])
+    )
 
 
 Work = Callable[[Workspace, slice, "NDArray[np.int8]", "NDArray[np.int64]", "NDArray[np.int64]"], None]

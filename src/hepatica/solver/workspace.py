@@ -50,7 +50,15 @@ class Workspace:
             )],
             np.int64,
         )  # fmt: skip
-        names = (f"step_{tableau.name}", f"dense_{tableau.name}", f"at_{tableau.name}", "commit", "observe", "pace", "drift")
+        names = (
+            f"step_{tableau.name}",
+            f"dense_{tableau.name}",
+            f"at_{tableau.name}",
+            "commit",
+            "observe",
+            "pace",
+            "drift",
+        )
         functions = (*names, "initial", "get_control", "set_control")
         self.code = np.array([kernel.addresses[name] for name in functions], np.int64)
 

@@ -14,7 +14,7 @@ from hepatica.ensemble import Ensemble, draw_prior
 from hepatica.errors import ComputationError
 from hepatica.experiment import CellLine, Experiment
 from hepatica.model import Model, Parameter
-from hepatica.simulate import simulate
+from hepatica.simulation import simulate
 from hepatica.solver.status import Status
 from hepatica.study.plan import Rule, Study
 from hepatica.study.store import Store

@@ -11,7 +11,7 @@ from hepatica.assays import fit_dose_response
 from hepatica.ensemble import Ensemble
 from hepatica.experiment import CellLine
 from hepatica.model import Model
-from hepatica.simulate import simulate
+from hepatica.simulation import simulate
 from hepatica.study.plan import Study, StudyExperiment
 
 FITS = ("ic50", "gr50", "emax", "hill", "auc")

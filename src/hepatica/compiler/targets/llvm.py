@@ -89,14 +89,14 @@ class _Writer:
         v = self.layout.vector
         name, *arguments = operation
         if name == "const":
-            return self.layout.splat(float(arguments[0]))  # type: ignore[arg-type]
+            return self.layout.splat(float(arguments[0]))
         if name == "load":
-            return self._let(f"load {v}, ptr {self._address(str(arguments[0]), int(arguments[1]))}, align 64")  # type: ignore[call-overload]
+            return self._let(f"load {v}, ptr {self._address(str(arguments[0]), int(arguments[1]))}, align 64")
         if name == "store":
-            where = self._address(str(arguments[0]), int(arguments[1]))  # type: ignore[call-overload]
-            self.lines.append(f" store {v} {self.names[int(arguments[2])]}, ptr {where}, align 64")  # type: ignore[call-overload]
+            where = self._address(str(arguments[0]), int(arguments[1]))
+            self.lines.append(f" store {v} {self.names[int(arguments[2])]}, ptr {where}, align 64")
             return ""
-        return self._combine(str(name), [self.names[int(k)] for k in arguments])  # type: ignore[call-overload]
+        return self._combine(str(name), [self.names[int(k)] for k in arguments])
 
     def _combine(self, name: str, x: list[str]) -> str:
         layout = self.layout
@@ -104,7 +104,7 @@ class _Writer:
         one, zero = layout.splat(1.0), "zeroinitializer"
         bools = f"<{layout.lanes} x i1>"
         if name in {"+", "-", "*"}:
-            return self._let(f"{ {'+': 'fadd', '-': 'fsub', '*': 'fmul'}[name]} contract {v} {x[0]}, {x[1]}")
+            return self._let(f"{ {'+': 'fadd', '-': 'fsub', '*': 'fmul'}[name] } contract {v} {x[0]}, {x[1]}")
         if name == "neg":
             return self._let(f"fneg {v} {x[0]}")
         if name == "inv":
@@ -171,13 +171,17 @@ class _Loop:
 
     def max(self, a: str, b: str) -> str:
         greater = self.let(f"fcmp ogt {self.layout.vector} {a}, {b}")
-        return self.let(f"select <{self.layout.lanes} x i1> {greater}, {self.layout.vector} {a}, {self.layout.vector} {b}")
+        return self.let(
+            f"select <{self.layout.lanes} x i1> {greater}, {self.layout.vector} {a}, {self.layout.vector} {b}"
+        )
 
     def text(self, size: int, carried: Sequence[tuple[str, str]] = ()) -> str:
         """Close the loop; ``carried`` are (phi name, new value) of accumulators that start at zero."""
         t, v = self.tag, self.layout.vector
         head = [f" br label %{t}_body\n{t}_body:\n %{t}_i = phi i64 [0, %{self.before}], [%{t}_next, %{t}_body]"]
-        head += [f" {name} = phi {v} [zeroinitializer, %{self.before}], [{value}, %{t}_body]" for name, value in carried]
+        head += [
+            f" {name} = phi {v} [zeroinitializer, %{self.before}], [{value}, %{t}_body]" for name, value in carried
+        ]
         head.append(f" %{t}_plain = mul i64 %{t}_i, {self.layout.bytes}")
         head.append(f" %{t}_offset = mul i64 %{t}_i, {self.layout.bytes * self.layout.slots}")
         head.append(f" %{t}_row = getelementptr i8, ptr %s, i64 %{t}_offset")
@@ -192,7 +196,9 @@ class _Loop:
 def _step(layout: Layout, tableau: Tableau, size: int) -> str:
     """One whole step of a method: factor, stages, new state into the argument slot, squared error norm into ``err``."""
     v, b = layout.vector, layout.bytes
-    out = [f"define void @step_{tableau.name}(ptr %s, ptr %p, ptr %ih, ptr %ihg, ptr %lu, ptr %w, ptr %err, ptr %tol) #0 {{\nentry:\n"]
+    out = [
+        f"define void @step_{tableau.name}(ptr %s, ptr %p, ptr %ih, ptr %ihg, ptr %lu, ptr %w, ptr %err, ptr %tol) #0 {{\nentry:\n"
+    ]
     out.append(" call void @factor(ptr %s, ptr %p, ptr %ihg, ptr %lu, ptr %w)\n")
     out.append(f" %ihv = load {v}, ptr %ih, align 64\n %argument = getelementptr i8, ptr %s, i64 {b * ARGUMENT}\n")
     before = "entry"
@@ -217,9 +223,13 @@ def _step(layout: Layout, tableau: Tableau, size: int) -> str:
             loop.store(loop.bin("fmul", coupling, "%ihv"), loop.state(STAGES + i))
         out.append(loop.text(size))
         out.append(f" %u{i} = getelementptr i8, ptr %s, i64 {b * (STAGES + i)}\n")
-        out.append(f" call void @rhs(ptr %argument, ptr %p, ptr %u{i}, ptr %w)\n call void @solve(ptr %lu, ptr %u{i})\n")
+        out.append(
+            f" call void @rhs(ptr %argument, ptr %p, ptr %u{i}, ptr %w)\n call void @solve(ptr %lu, ptr %u{i})\n"
+        )
         before = f"s{i}_end"
-    out.append(f" %rtol = load {v}, ptr %tol, align 64\n %atolp = getelementptr i8, ptr %tol, i64 {b}\n %atol = load {v}, ptr %atolp, align 64\n")
+    out.append(
+        f" %rtol = load {v}, ptr %tol, align 64\n %atolp = getelementptr i8, ptr %tol, i64 {b}\n %atol = load {v}, ptr %atolp, align 64\n"
+    )
     loop = _Loop(layout, "e", before)
     error = loop.load(loop.state(STAGES + tableau.stages - 1))
     new = loop.bin("fadd", loop.load(loop.state(ARGUMENT)), error)
@@ -252,7 +262,10 @@ def _dense(layout: Layout, tableau: Tableau, size: int) -> str:
     x = loop.bin("fmul", x, "%th")
     loop.store(loop.fma(loop.load(loop.state(Y)), "%rest", x), loop.plain("o"))
     head = f" %th = load {v}, ptr %theta, align 64\n %rest = fsub {v} {layout.splat(1.0)}, %th\n"
-    return text + f"define void @at_{tableau.name}(ptr %s, ptr %theta, ptr %o) #0 {{\nentry:\n{head}{loop.text(size)} ret void\n}}\n"
+    return (
+        text
+        + f"define void @at_{tableau.name}(ptr %s, ptr %theta, ptr %o) #0 {{\nentry:\n{head}{loop.text(size)} ret void\n}}\n"
+    )
 
 
 def _helpers(layout: Layout, size: int) -> str:
@@ -270,7 +283,8 @@ def _helpers(layout: Layout, size: int) -> str:
     top = loop.max("%largest", ratio)
     head = f" %fp = getelementptr i8, ptr %tol, i64 {layout.bytes}\n %floor = load {v}, ptr %fp, align 64\n"
     body = loop.text(size, [("%largest", top)])
-    text += f"define void @drift(ptr %s, ptr %tol, ptr %err) #0 {{\nentry:\n{head}{body} store {v} {top}, ptr %err, align 64\n ret void\n}}\n"
+    body += f" store {v} {top}, ptr %err, align 64\n ret void\n}}\n"
+    text += f"define void @drift(ptr %s, ptr %tol, ptr %err) #0 {{\nentry:\n{head}{body}"
     zero = _Loop(layout, "z", "entry")
     zero.store("zeroinitializer", zero.state(STAGES))
     loop = _Loop(layout, "k", "z_end")
@@ -279,7 +293,8 @@ def _helpers(layout: Layout, size: int) -> str:
     d0, d1 = loop.bin("fdiv", y, scale), loop.bin("fdiv", f, scale)
     size0, size1 = loop.fma(d0, d0, "%sum0"), loop.fma(d1, d1, "%sum1")
     call = f" %b = getelementptr i8, ptr %s, i64 {layout.bytes * STAGES}\n call void @rhs(ptr %s, ptr %p, ptr %b, ptr %w)\n"
-    call += f" %rtol = load {v}, ptr %tol, align 64\n %ap = getelementptr i8, ptr %tol, i64 {layout.bytes}\n %atol = load {v}, ptr %ap, align 64\n"
+    call += f" %rtol = load {v}, ptr %tol, align 64\n %ap = getelementptr i8, ptr %tol, i64 {layout.bytes}\n"
+    call += f" %atol = load {v}, ptr %ap, align 64\n"
     body = zero.text(size) + call + loop.text(size, [("%sum0", size0), ("%sum1", size1)])
     tail = f" %q = fdiv {v} {size0}, {size1}\n store {v} %q, ptr %err, align 64\n ret void\n}}\n"
     return text + f"define void @pace(ptr %s, ptr %p, ptr %w, ptr %tol, ptr %err) #0 {{\nentry:\n{body}{tail}"
@@ -302,7 +317,19 @@ _NO_CONTROL = "define void @get_control(ptr %p) {\n ret void\n}\ndefine void @se
 def exported(tableaux: Sequence[Tableau]) -> tuple[str, ...]:
     """Names of the functions in a module."""
     methods = [f"{kind}_{t.name}" for t in tableaux for kind in ("step", "dense", "at")]
-    return ("rhs", "factor", "solve", "observe", "initial", "commit", "drift", "pace", "get_control", "set_control", *methods)
+    return (
+        "rhs",
+        "factor",
+        "solve",
+        "observe",
+        "initial",
+        "commit",
+        "drift",
+        "pace",
+        "get_control",
+        "set_control",
+        *methods,
+    )
 
 
 def write_ir(programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tableau], size: int, *, x86: bool) -> str:
@@ -322,7 +349,11 @@ def write_ir(programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tab
         Whether the denormal control of x86 exists.
     """
     v, m = layout.vector, layout.mangled
-    interleaved = {"rhs": {"y": layout.slots, "b": layout.slots}, "factor": {"y": layout.slots}, "solve": {"b": layout.slots}}
+    interleaved = {
+        "rhs": {"y": layout.slots, "b": layout.slots},
+        "factor": {"y": layout.slots},
+        "solve": {"b": layout.slots},
+    }
     unary = ("fabs", "sqrt", "floor", "ceil", "rint", *LIBM)
     out = [f"declare {v} @llvm.{name}.{m}({v})\n" for name in unary]
     out += [f"declare {v} @llvm.{name}.{m}({v}, {v})\n" for name in ("minnum", "maxnum")]

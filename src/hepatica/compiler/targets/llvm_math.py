@@ -68,8 +68,8 @@ def _exp(layout: _Layout) -> str:
     # 2^n in two halves, so that neither leaves the range of exponents
     half = f.unary("floor", f.bin("fmul", n, c(0.5)))
     for part in (half, f.bin("fsub", n, half)):
-        k = f.let(f"fptosi {v} {part} to {integers}")
-        biased = f.let(f"add {integers} {k}, splat (i64 1023)")
+        whole = f.let(f"fptosi {v} {part} to {integers}")
+        biased = f.let(f"add {integers} {whole}, splat (i64 1023)")
         bits = f.let(f"shl {integers} {biased}, splat (i64 52)")
         total = f.bin("fmul", total, f.let(f"bitcast {integers} {bits} to {v}"))
     total = f.select(f.compare("ogt", "%x", c(709.782712893384)), c(float("inf")), total)

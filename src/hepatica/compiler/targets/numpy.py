@@ -38,11 +38,11 @@ def interpret(program: Program, arrays: Mapping[str, Lanes]) -> None:
     with np.errstate(all="ignore"):
         for name, *arguments in program.code:
             if name == "load":
-                values.append(arrays[arguments[0]][arguments[1]].copy())  # type: ignore[index]
+                values.append(arrays[arguments[0]][arguments[1]].copy())
             elif name == "store":
-                arrays[arguments[0]][arguments[1]] = values[arguments[2]]  # type: ignore[index]
+                arrays[arguments[0]][arguments[1]] = values[arguments[2]]
                 values.append(None)
             elif name == "const":
                 values.append(arguments[0])
             else:
-                values.append(OPERATIONS[str(name)](*(values[k] for k in arguments)))  # type: ignore[call-overload]
+                values.append(OPERATIONS[str(name)](*(values[k] for k in arguments)))

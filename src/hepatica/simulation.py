@@ -68,7 +68,9 @@ def simulate(
     wanted = tuple(dict.fromkeys([*experiment.assay.observables, *observables]))
     grid = np.array(sorted({*experiment.assay.times, *times}), dtype=float)
     if not wanted or not len(grid):
-        raise InputError(f"experiment '{experiment.id}' reads nothing; give the assay at least one observable and one time.")
+        raise InputError(
+            f"experiment '{experiment.id}' reads nothing; give the assay at least one observable and one time."
+        )
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; expected one or more.")
     workers = threads or os.cpu_count() or 1
@@ -102,7 +104,9 @@ def parameter_matrix(kernel: Kernel, ensemble: Ensemble | None) -> Array:
     known = set(kernel.parameters)
     unknown = [n for n in names if n not in known]
     if unknown:
-        raise NotFoundError(f"the ensemble names '{unknown[0]}', which is no free parameter of the model.{did_you_mean(unknown[0], known)}")
+        raise NotFoundError(
+            f"the ensemble names '{unknown[0]}', which is no free parameter of the model.{did_you_mean(unknown[0], known)}"
+        )
     base[:, [kernel.parameter_index(n) for n in names]] = ensemble.draws.transpose("draw", "parameter").values
     return base
 
@@ -115,17 +119,25 @@ def arm_operations(model: Model, kernel: Kernel, experiment: Experiment, arm: Ar
 
 def _operation(model: Model, kernel: Kernel, change: Change, arm: str) -> Operation:
     if change.how == "infuse":
-        raise UnsupportedError(f"arm '{arm}': '{change.target}' is infused; infusions are not supported yet, set a concentration instead.")
+        raise UnsupportedError(
+            f"arm '{arm}': '{change.target}' is infused; infusions are not supported yet, set a concentration instead."
+        )
     if change.target in kernel.states:
         what, index = "state", kernel.states.index(change.target)
         if change.stop is not None:
-            raise InputError(f"arm '{arm}': '{change.target}' is a state and cannot be held until a stop; change a parameter instead.")
+            raise InputError(
+                f"arm '{arm}': '{change.target}' is a state and cannot be held until a stop; change a parameter instead."
+            )
     elif change.target in kernel.parameters:
         what, index = "parameter", kernel.parameters.index(change.target)
     else:
         known = [*kernel.states, *kernel.parameters]
         rule = any(r.variable == change.target for r in model.rules)
-        why = "is computed by a rule and cannot be changed" if rule else "is neither a species nor a parameter of the model"
+        why = (
+            "is computed by a rule and cannot be changed"
+            if rule
+            else "is neither a species nor a parameter of the model"
+        )
         raise NotFoundError(f"arm '{arm}': '{change.target}' {why}.{did_you_mean(change.target, known)}")
     element = model.by_id.get(change.target)
     value = change.value
@@ -155,7 +167,7 @@ def _dataset(
     model: Model, experiment: Experiment, ensemble: Ensemble | None, observables: tuple[str, ...], times: Array, values: Array,
     status: NDArray[np.int8],
 ) -> xr.Dataset:  # fmt: skip
-    units = {e.id: getattr(e, "unit", "") for e in (*model.species, *model.parameters)}
+    units = {e.id: e.unit for e in model.species} | {e.id: e.unit for e in model.parameters}
     draws = np.arange(values.shape[1]) if ensemble is None else ensemble.draws.coords["draw"].values
     coords: dict[str, object] = {
         "arm": [a.id for a in experiment.arms],
@@ -172,7 +184,11 @@ def _dataset(
     }
     dataset = xr.Dataset(data, coords=coords)
     meanings = " ".join(s.name.lower() for s in Status)
-    dataset["status"] = (("arm", "draw"), status, {"flag_values": np.array([int(s) for s in Status], np.int8), "flag_meanings": meanings})
+    dataset["status"] = (
+        ("arm", "draw"),
+        status,
+        {"flag_values": np.array([int(s) for s in Status], np.int8), "flag_meanings": meanings},
+    )
     dataset.attrs = {
         "model": model.id, "model_digest": model.digest, "experiment": experiment.id,
         "cell_line": experiment.cell_line.id if experiment.cell_line else "",

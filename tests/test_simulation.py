@@ -8,7 +8,7 @@ from hepatica.ensemble import Ensemble
 from hepatica.errors import InputError, NotFoundError, UnitError, UnsupportedError
 from hepatica.experiment import Arm, Assay, CellLine, Change, Experiment, Intervention
 from hepatica.model import Apply, Model, Parameter, Rule, Symbol
-from hepatica.simulate import simulate
+from hepatica.simulation import simulate
 from hepatica.solver import Status
 from tests.compiler.networks import growth, turnover
 
@@ -32,8 +32,8 @@ class Reading(Assay):
         return simulation[self.names[0]]
 
 
-def arm(id: str, *changes: Change, **labels: float | str) -> Arm:
-    return Arm(id=id, interventions=(Intervention(id=id, changes=changes, labels=labels),))
+def arm(name: str, *changes: Change, **labels: float | str) -> Arm:
+    return Arm(id=name, interventions=(Intervention(id=name, changes=changes, labels=labels),))
 
 
 def experiment(*arms: Arm, **options: object) -> Experiment:
@@ -63,7 +63,9 @@ def test_arms_start_from_their_own_steady_state_and_units_are_converted() -> Non
 def test_cell_line_comes_before_the_arm_and_draws_are_used() -> None:
     line = CellLine(id="line", changes=(Change(target="make", value=4.0, unit="nM/min"),))
     halved = arm("half", Change(target="make", how="scale", value=0.5), dose=1.0, kind="a")
-    result = simulate(turnover(), experiment(arm("control"), halved, cell_line=line), draws(decay=[0.1, 0.2]), threads=1)
+    result = simulate(
+        turnover(), experiment(arm("control"), halved, cell_line=line), draws(decay=[0.1, 0.2]), threads=1
+    )
     np.testing.assert_allclose(result["X"].isel(time=0), [[40.0, 20.0], [20.0, 10.0]], rtol=1e-6)
     assert result.attrs["cell_line"] == "line"
     assert result["dose"].values[1] == 1.0
@@ -101,7 +103,11 @@ def test_permuted_arms_give_permuted_results() -> None:
 
 def test_further_observables_and_times() -> None:
     double = Rule(kind="assignment", variable="double", expression=Apply("+", (Symbol("X"), Symbol("X"))))
-    model = replace(turnover(), rules=(double,), parameters=(*turnover().parameters, Parameter(id="double", value=0.0, constant=False)))
+    model = replace(
+        turnover(),
+        rules=(double,),
+        parameters=(*turnover().parameters, Parameter(id="double", value=0.0, constant=False)),
+    )
     result = simulate(model, experiment(), observables=("double",), times=(7.0,))
     np.testing.assert_allclose(result["double"], 2 * result["X"])
     assert result["time"].values.tolist() == [0.0, 5.0, 7.0, 50.0]
@@ -113,7 +119,10 @@ def _with(model: Model, change: Change) -> None:
 
 def test_errors_say_what_came_and_what_is_near() -> None:
     model = turnover()
-    with pytest.raises(NotFoundError, match=r"arm 'dose': 'maek' is neither a species nor a parameter of the model. Did you mean 'make'\?"):
+    with pytest.raises(
+        NotFoundError,
+        match=r"arm 'dose': 'maek' is neither a species nor a parameter of the model. Did you mean 'make'\?",
+    ):
         _with(model, Change(target="maek", value=1.0))
     with pytest.raises(UnitError, match="the dimensions differ"):
         _with(model, Change(target="make", value=1.0, unit="h"))
@@ -124,7 +133,10 @@ def test_errors_say_what_came_and_what_is_near() -> None:
     rule = Rule(kind="assignment", variable="double", expression=Symbol("X"))
     with pytest.raises(NotFoundError, match="'double' is computed by a rule and cannot be changed"):
         _with(replace(model, rules=(rule,)), Change(target="double", value=1.0))
-    with pytest.raises(NotFoundError, match="the ensemble names 'decai', which is no free parameter of the model. Did you mean 'decay'"):
+    with pytest.raises(
+        NotFoundError,
+        match=r"the ensemble names 'decai', which is no free parameter of the model. Did you mean 'decay'",
+    ):
         simulate(model, experiment(), draws(decai=[1.0]))
     with pytest.raises(InputError, match="threads is 0; expected one or more"):
         simulate(model, experiment(), threads=0)

@@ -1,0 +1,142 @@
+"""Which figures a result can fill, and what their captions say."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from hepatica.report.blots import plot_blots
+from hepatica.report.curves import plot_dose_response, plot_ic50
+from hepatica.report.data import Floats, ReportData, find_readout, weights_of
+from hepatica.report.decides import plot_claims, plot_pathway_share, plot_sensitivity
+from hepatica.report.pathway_map import pathway_activity, plot_pathway_map
+from hepatica.report.phenotypes import plot_courses, plot_intervals, plot_receptor, plot_wounds
+from hepatica.report.words import together
+
+BAND = "Lines are medians over draws, dark bands half of them, light bands 90 %."
+CAPTIONS = {
+    "claims": (
+        "Probability that each statement holds, all its contrasts together, with Monte-Carlo error. Shaded: supported (0.9 and "
+        "more) and contradicted (0.1 and less). Open circles: put into the model."
+    ),
+    "pathway-map": (
+        "What the knock-down of IGF-1R does to each node under 5 µM sorafenib at 24 h: median over draws of log2(knock-down / "
+        "non-targeting shRNA). Migration is read in the serum-free wound."
+    ),
+    "blots": (
+        "Drawn Western blots at 24 h: bands of the median draw with the loading and band noise of one blot; under each band the "
+        "median fold over the control lane, with the antibody's saturation."
+    ),
+    "dose-response": (
+        f"Viability (CCK-8) at 72 h against sorafenib, relative to the same cells without it. {BAND} Above 1 the drug makes "
+        "cells grow: paradoxical activation of RAF."
+    ),
+    "growth-inhibition": f"Normalised growth rate (GR) over 72 h: 1 undisturbed, 0 no growth, below 0 loss of cells. {BAND}",
+    "ic50": (
+        "IC50 of sorafenib (left: median, half and 90 % of draws; the share above the top dose is in words) and its shift by "
+        "each manipulation, draw by draw (right)."
+    ),
+    "gr50": (
+        "GR50 of sorafenib (left: median, half and 90 % of draws; the share above the top dose is in words) and its shift by "
+        "each manipulation, draw by draw (right)."
+    ),
+    "cell-fates": (
+        "Apoptosis and proliferation without (open) and with (filled) 5 µM sorafenib: median, half and 90 % of draws."
+    ),
+    "wound": "Scratch wound in serum-free medium, as the microscope would show it: median closure at 24 and 48 h.",
+    "tumour": f"Volume of subcutaneous tumours. {BAND}",
+    "receptor": "Total IGF-1R of untreated cells (an input of the model): median, half and 90 % of draws.",
+    "pathway-share": (
+        "Share of the sensitivity shift that is lost when a pathway's output is held at its untreated level: median and 90 % "
+        "of the draws in which there is a shift to share."
+    ),
+    "sensitivity": (
+        "What decides the IC50 shift: rank correlation of each parameter and wiring with it over draws, the fifteen strongest. "
+        "Grey: no more than chance would give (false discovery rate above 5 %)."
+    ),
+}
+FATES = (
+    ("cleaved caspase-3 at 48 h (nM)", "cleaved_caspase", 48.0),
+    ("dead cells at 48 h (fraction)", "dead_fraction", 48.0),
+    ("cells in S phase at 24 h (fraction)", "s_phase", 24.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure of the page: file name, caption, and how to draw it."""
+
+    name: str
+    caption: str
+    draw: Callable[[], Figure]
+
+
+def pictures(result: ReportData) -> list[Picture]:
+    """Give the figures that a result can fill, in the page's order."""
+    found: dict[str, Callable[[], Figure]] = {}
+    verdicts = together(result.verdicts)
+    if verdicts:
+        found["claims"] = partial(plot_claims, verdicts)
+    found |= _signalling(result) | _dose_response(result) | _phenotypes(result) | _causes(result)
+    return [Picture(name, CAPTIONS[name], draw) for name, draw in found.items()]
+
+
+def _weights(result: ReportData) -> Floats | None:
+    if result.ensemble.weights is None:
+        return None
+    first = next(iter(next(iter(result.readouts.values())).values()))
+    return weights_of(result.ensemble, first)
+
+
+def _signalling(result: ReportData) -> dict[str, Callable[[], Figure]]:
+    blot = find_readout(result, "dish", "western_blot")
+    if blot is None:
+        return {}
+    activity = pathway_activity(result.readouts, weights=_weights(result))
+    return {"pathway-map": partial(plot_pathway_map, activity), "blots": partial(plot_blots, blot)}
+
+
+def _dose_response(result: ReportData) -> dict[str, Callable[[], Figure]]:
+    weights = _weights(result)
+    found: dict[str, Callable[[], Figure]] = {}
+    viability, growth = find_readout(result, "dish", "viability"), find_readout(result, "dish", "gr")
+    if viability is not None:
+        found["dose-response"] = partial(plot_dose_response, viability, weights=weights)
+    for name, label in (("ic50", "IC50"), ("gr50", "GR50")):
+        fit = find_readout(result, "dish", name)
+        if fit is not None:
+            found[name] = partial(plot_ic50, fit, weights=weights, label=label)
+    if growth is not None:
+        found["growth-inhibition"] = partial(plot_dose_response, growth, weights=weights, label="GR value")
+    return found
+
+
+def _phenotypes(result: ReportData) -> dict[str, Callable[[], Figure]]:
+    weights = _weights(result)
+    found: dict[str, Callable[[], Figure]] = {}
+    readings = {label: (find_readout(result, "dish", name), hours) for label, name, hours in FATES}
+    known = {label: (readout, hours) for label, (readout, hours) in readings.items() if readout is not None}
+    if known:
+        found["cell-fates"] = partial(plot_intervals, known, weights=weights)
+    wound = find_readout(result, "wound", "wound_closure")
+    if wound is not None:
+        found["wound"] = partial(plot_wounds, wound, weights=weights)
+    tumour = find_readout(result, "xenograft", "tumour_volume")
+    if tumour is not None:
+        found["tumour"] = partial(
+            plot_courses, tumour, label="tumour volume (mm³)", unit="d", weights=weights, log=True
+        )
+    receptor = find_readout(result, "expression", "igf1r_total")
+    if receptor is not None:
+        found["receptor"] = partial(plot_receptor, receptor, weights=weights)
+    return found
+
+
+def _causes(result: ReportData) -> dict[str, Callable[[], Figure]]:
+    found: dict[str, Callable[[], Figure]] = {}
+    if len(result.pathway):
+        found["pathway-share"] = partial(plot_pathway_share, result.pathway)
+    if result.sensitivity:
+        found["sensitivity"] = partial(plot_sensitivity, result.sensitivity)
+    return found
