@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import hepatica as hp
+from hepatica.model import moieties
+
 ROOT = Path(__file__).parents[1]
 PAGES = [
     ROOT / "README.md",
@@ -39,3 +42,24 @@ def test_local_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_counts_of_the_model_are_the_models() -> None:
+    model = hp.load_model("hcc")
+    states = len(hp.compile_model(model, ["cells"]).states)
+    computed = {r.variable for r in model.rules}
+    parameters = sum(p.id not in computed for p in model.parameters)
+    page = " ".join((ROOT / "docs" / "model.md").read_text().split())
+    pools = {18: "Eighteen", 19: "Nineteen", 20: "Twenty", 21: "Twenty-one"}[len(moieties(model))]
+    for text in (
+        f"{states} dynamic states ({len(model.species)} species, {states - len(model.species)} states",
+        f"{len(model.reactions)} reactions, {sum(r.kind == 'assignment' for r in model.rules)} algebraic quantities and {parameters}",
+        f"{pools} pools are conserved",
+    ):
+        assert text in page, text
+    assert f"**A model** of {states} states and {parameters} parameters" in (ROOT / "README.md").read_text()
+
+
+def test_reference_levels_are_what_the_model_gives() -> None:
+    for line, name, stored, computed in runpy.run_path(str(ROOT / "docs" / "references.py"))["table"]():
+        assert stored == pytest.approx(computed, rel=1e-3), f"{line}: {name}"
