@@ -7,10 +7,10 @@ import xarray as xr
 from hepatica.ensemble import Ensemble
 from hepatica.errors import InputError, NotFoundError, UnitError, UnsupportedError
 from hepatica.experiment import Arm, Assay, CellLine, Change, Experiment, Intervention
-from hepatica.model import Apply, Model, Parameter, Rule, Symbol
+from hepatica.model import Apply, Model, Number, Parameter, Rule, Symbol
 from hepatica.simulation import simulate
 from hepatica.solver import Status
-from tests.compiler.networks import growth, turnover
+from tests.compiler.networks import growth, rate_of, turnover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,16 @@ def test_no_steady_state_is_a_status_and_nan() -> None:
     assert int(result["status"][0, 0]) == Status.NO_STEADY_STATE
     assert result["N"].isnull().all()
     assert "no_steady_state" in result["status"].attrs["flag_meanings"]
+    assert result["stopped"].values.tolist() == [[-np.inf]]
+
+
+def test_a_failure_says_when() -> None:
+    square = Apply("pow", (Symbol("x"), Number(2.0)))
+    begin = arm("begin", Change(target="x", value=1.0))
+    reading = Experiment(id="blow-up", arms=(begin,), assay=Reading(at=(0.5, 2.0), names=("x",)), equilibrate=False)
+    result = simulate(rate_of(square), reading)
+    assert result["x"].values[0, 0].tolist() == [pytest.approx(2.0, rel=1e-4), pytest.approx(np.nan, nan_ok=True)]
+    assert float(result["stopped"][0, 0]) == pytest.approx(1.0, rel=1e-3)
 
 
 def test_threads_and_repeats_do_not_change_a_bit() -> None:

@@ -48,8 +48,9 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        Dimensions arm, draw, time (min); one variable for each observable, and ``status`` (arm, draw). What failed is NaN
-        from the failure on.
+        Dimensions arm, draw, time (min); one variable for each observable, ``status`` (arm, draw), and ``stopped``
+        (arm, draw): the time at which a failed run ended, minus infinity when it never began. What failed is NaN from the
+        failure on.
 
     Raises
     ------
@@ -92,7 +93,9 @@ def simulate(
     values[todo[:, 0], todo[:, 1]] = run.values
     status = unsettled.copy()
     status[todo[:, 0], todo[:, 1]] = run.status
-    return _dataset(model, experiment, ensemble, wanted, grid, values, status)
+    stopped = np.where(status == Status.OK, np.nan, -np.inf)
+    stopped[todo[:, 0], todo[:, 1]] = np.where(run.status == Status.OK, np.nan, run.stopped)
+    return _dataset(model, experiment, ensemble, wanted, grid, values, status, stopped)
 
 
 def parameter_matrix(kernel: Kernel, ensemble: Ensemble | None) -> Array:
@@ -166,6 +169,7 @@ def _equilibrate(
 def _dataset(
     model: Model, experiment: Experiment, ensemble: Ensemble | None, observables: tuple[str, ...], times: Array, values: Array,
     status: NDArray[np.int8],
+    stopped: Array,
 ) -> xr.Dataset:  # fmt: skip
     units = {e.id: e.unit for e in model.species} | {e.id: e.unit for e in model.parameters}
     draws = np.arange(values.shape[1]) if ensemble is None else ensemble.draws.coords["draw"].values
@@ -189,6 +193,7 @@ def _dataset(
         status,
         {"flag_values": np.array([int(s) for s in Status], np.int8), "flag_meanings": meanings},
     )
+    dataset["stopped"] = (("arm", "draw"), stopped, {"units": model.units.get("time", "min")})
     dataset.attrs = {
         "model": model.id, "model_digest": model.digest, "experiment": experiment.id,
         "cell_line": experiment.cell_line.id if experiment.cell_line else "",
