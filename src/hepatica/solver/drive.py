@@ -120,16 +120,20 @@ def _first_step(ratio: float) -> Any:
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(
     code: Any, data: Any, arrays: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, order: int, gamma: float,
-    limit: int, out: Any, status: Any, counts: Any, clock: Any, progress: Any,
+    limit: int, settle: float, drift: float, out: Any, rest: Any, status: Any, counts: Any, clock: Any, progress: Any,
 ) -> None:  # fmt: skip
-    """Integrate tasks over the segments of their arms.
+    """Integrate tasks over the segments of their arms, or, with ``settle`` above zero, to where nothing changes any more.
+
+    Settled is a task in which an accepted step of at least ``settle`` changes no state by more than ``drift``, relatively.
 
     ``tasks`` (task, 3): arm, draw, row of ``y0`` or -1 for the model's initial values. ``plan``: first segment of each arm,
     start of each segment, then offsets, index, kind and value of the parameter changes and of the state changes that each
     segment brings. ``out`` (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps,
-    ``clock`` (task,): where each task stopped. ``progress``: tasks done; a negative number asks to stop.
+    ``clock`` (task,): where each task stopped; ``rest`` (task, state): where it settled. ``progress``: tasks done; a negative
+    number asks to stop.
     """
-    s, p, ih, ihg, err, mask, theta, point, obs, _drifts = arrays
+    s, p, ih, ihg, err, mask, theta, point, obs, drifts = arrays
+    settling = settle > 0.0
     lanes, size, nt = err.shape[0], s.shape[0], times.shape[0]
     task = np.full(lanes, -1, np.int64)
     segment, k, count = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
@@ -170,6 +174,8 @@ def advance(
             ih[lane] = 1.0 / h[lane]
             ihg[lane] = ih[lane] / gamma
         call8(code[STEP], (data[S], data[P], data[IH], data[IHG], data[LU], data[W], data[ERR], data[TOL]))
+        if settling:
+            call3(code[DRIFT], (data[S], data[TOL], data[DRIFTS]))
         counts[0] += 1
         counts[1] += active
         want = False
@@ -217,12 +223,16 @@ def advance(
                         s[v, 0, lane] = point[v, lane]
                     end[lane] = np.inf if g + 1 == plan[0][tasks[r, 0] + 1] else plan[1][g + 1]
                     fresh[lane] = True
-            h[lane] *= grow
             done = k[lane] >= nt
+            if settling:
+                done = ok[lane] and h[lane] >= settle and drifts[lane] <= drift
+                for v in range(size if done else 0):
+                    rest[r, v] = s[v, 0, lane]
+            h[lane] = min(h[lane] * grow, 100.0 * settle) if settling else h[lane] * grow
             failed = OK
             if not done:
                 if count[lane] >= limit:
-                    failed = STEP_LIMIT
+                    failed = NO_STEADY if settling else STEP_LIMIT
                 elif not fresh[lane] and h[lane] < TINY_STEP * max(abs(t[lane]), 1e-3):
                     failed = TOO_SMALL if np.isfinite(err[lane]) else NOT_FINITE
             if done or failed != OK or progress[0] < 0:
@@ -234,80 +244,3 @@ def advance(
                 task[lane], t[lane], h[lane], end[lane], fresh[lane] = -1, 0.0, 1.0, np.inf, False
                 active -= 1
                 _park(lane, s, p)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def relax(
-    code: Any, data: Any, arrays: Any, tasks: Any, base: Any, plan: Any, order: int, gamma: float, limit: int,
-    settle: float, tolerance: float, out: Any, status: Any, counts: Any, progress: Any,
-) -> None:  # fmt: skip
-    """Integrate each task until one accepted step of at least ``settle`` changes no state by more than ``tolerance``, relatively.
-
-    ``out`` (task, state) receives the steady state; tasks without one keep NaN and say so in ``status``.
-    """
-    s, p, ih, ihg, err, mask, _theta, point, _obs, drifts = arrays
-    lanes, size = err.shape[0], s.shape[0]
-    nothing = np.zeros((1, size))
-    task, count = np.full(lanes, -1, np.int64), np.zeros(lanes, np.int64)
-    h = np.ones(lanes)
-    fresh, rejected, ok = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
-    following, total, active = 0, tasks.shape[0], 0
-    for lane in range(lanes):
-        _park(lane, s, p)
-    while True:
-        any_fresh = False
-        for lane in range(lanes):
-            while task[lane] < 0 and following < total and progress[0] >= 0:
-                r = following
-                following += 1
-                if not _begin(lane, r, tasks, base, nothing, plan, code, data, s, p, point):
-                    status[r] = BAD
-                    progress[0] += 1
-                    _park(lane, s, p)
-                    continue
-                task[lane], count[lane], fresh[lane], rejected[lane] = r, 0, True, False
-                active += 1
-            any_fresh = any_fresh or fresh[lane]
-        if active == 0:
-            break
-        if any_fresh:
-            call5(code[PACE], (data[S], data[P], data[W], data[TOL], data[ERR]))
-            for lane in range(lanes):
-                if fresh[lane]:
-                    h[lane], fresh[lane] = _first_step(err[lane]), False
-        for lane in range(lanes):
-            ih[lane] = 1.0 / h[lane]
-            ihg[lane] = ih[lane] / gamma
-        call8(code[STEP], (data[S], data[P], data[IH], data[IHG], data[LU], data[W], data[ERR], data[TOL]))
-        call3(code[DRIFT], (data[S], data[TOL], data[DRIFTS]))
-        counts[0] += 1
-        counts[1] += active
-        for lane in range(lanes):
-            err[lane] = np.sqrt(err[lane] / size)
-            ok[lane] = task[lane] >= 0 and err[lane] <= 1.0
-            mask[lane] = 1.0 if ok[lane] else -1.0
-        call2(code[COMMIT], (data[S], data[MASK]))
-        for lane in range(lanes):
-            if task[lane] < 0:
-                continue
-            r = task[lane]
-            count[lane] += 1
-            settled = ok[lane] and h[lane] >= settle and drifts[lane] <= tolerance
-            grow = _factor(err[lane], order, 1.0 if rejected[lane] else 8.0)
-            rejected[lane] = not ok[lane]
-            h[lane] = min(h[lane] * grow, 100.0 * settle)
-            if settled:
-                for v in range(size):
-                    out[r, v] = s[v, 0, lane]
-                status[r] = OK
-            elif count[lane] >= limit:
-                status[r] = NO_STEADY
-            elif h[lane] < TINY_STEP:
-                status[r] = TOO_SMALL if np.isfinite(err[lane]) else NOT_FINITE
-            elif progress[0] >= 0:
-                continue
-            if progress[0] >= 0:
-                progress[0] += 1
-            task[lane], h[lane], fresh[lane] = -1, 1.0, False
-            active -= 1
-            _park(lane, s, p)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.compiler.kernel import TABLEAUX, Kernel, Tableau
-from hepatica.solver.drive import GET, SET, advance, relax
+from hepatica.solver.drive import GET, SET, advance
 from hepatica.solver.plan import Plan
 from hepatica.solver.status import Status
 from hepatica.solver.workspace import Workspace
@@ -22,6 +22,8 @@ Progress = Callable[[int, int], None]
 FLUSH_DENORMALS = 0x8040
 CHUNK = 512
 LOOSE = 1e-4
+MOST_STEPS_TO_REST = 2000
+NEVER, NOWHERE = np.zeros(0), np.zeros((0, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ def integrate(
     ) -> None:
         advance(
             space.code, space.data, space.arrays, tasks[part], base, rows, plan.arrays, times, tol.tableau.order,
-            tol.tableau.gamma, tol.limit, out[part], status, counts, stopped[part], flag,
+            tol.tableau.gamma, tol.limit, 0.0, 0.0, out[part], NOWHERE, status, counts, stopped[part], flag,
         )  # fmt: skip
 
     status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
@@ -143,20 +145,19 @@ def find_steady_states(
     """
     tol = tolerances or Tolerances()
     out = np.full((len(tasks), len(kernel.states)), np.nan)
-    limit = min(tol.limit, 2000)
+    limit = min(tol.limit, MOST_STEPS_TO_REST)
+    start, nothing, stopped = np.zeros((1, len(kernel.states))), np.zeros((len(tasks), 0, 0)), np.zeros(len(tasks))
 
     def work(
         space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
     ) -> None:
-        relax(
-            space.code, space.data, space.arrays, tasks[part], base, plan.arrays, tol.tableau.order, tol.tableau.gamma,
-            limit, tol.settle, tol.drift, out[part], status, counts, flag,
+        advance(
+            space.code, space.data, space.arrays, tasks[part], base, start, plan.arrays, NEVER, tol.tableau.order,
+            tol.tableau.gamma, limit, tol.settle, tol.drift, nothing[part], out[part], status, counts, stopped[part], flag,
         )  # fmt: skip
 
     status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
-    return Trajectories(
-        values=out, status=status, stopped=np.zeros(len(tasks)), steps=int(counts[0]), lane_steps=int(counts[1])
-    )
+    return Trajectories(values=out, status=status, stopped=stopped, steps=int(counts[0]), lane_steps=int(counts[1]))
 
 
 Work = Callable[[Workspace, slice, "NDArray[np.int8]", "NDArray[np.int64]", "NDArray[np.int64]"], None]
