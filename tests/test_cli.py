@@ -9,6 +9,7 @@ import pytest
 
 from hepatica import cli, report, study
 from hepatica.errors import ComputationError, StorageError
+from hepatica.model import Issue
 
 STUDY = Path(__file__).parents[1] / "studies" / "igf1r-sorafenib"
 
@@ -206,3 +207,13 @@ def test_a_verdict_without_draws_says_so():
         opposite=float("nan"), effect=float("nan"), interval=(float("nan"), float("nan")), n=0, left_out=5, kind="entailed",
     )  # fmt: skip
     assert cli._verdict(nothing) == "undecided (no draw can tell)"
+
+
+def test_many_issues_of_one_kind_are_told_as_a_number():
+    issues = [Issue(severity="error", where="a.ant:1", message=f"parameter 'k{i}' has no source.") for i in range(9)]
+    issues.append(Issue(severity="warning", where="", message="the model has no time unit; declare one."))
+    lines = list(cli._issue_lines(issues))
+    assert lines[0] == "error: a.ant:1: parameter 'k0' has no source."
+    assert lines[3] == "    and 6 more like this (all with --json)"
+    assert lines[4:] == ["warning: the model has no time unit; declare one.", "9 errors, 1 warnings"]
+    assert list(cli._issue_lines([])) == ["no issues"]

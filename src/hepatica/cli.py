@@ -4,8 +4,10 @@ Heavy rooms are imported inside the commands, so that ``--help`` and ``--version
 """
 
 import json
+import re
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -18,6 +20,7 @@ from hepatica.errors import HepaticaError, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from hepatica.claims import Verdict
+    from hepatica.model import Issue
     from hepatica.study import Study, StudyResult
 
 INTERRUPTED = 130
@@ -127,14 +130,31 @@ def check(
         inputs = shares.pop("input")
         total = max(sum(shares.values()), 1)
         rests = ", ".join(f"{basis} {count} ({count / total:.0%})" for basis, count in shares.items() if count)
-        typer.echo(
-            f"{sum(shares.values())} parameters rest on: {rests}; {inputs} more are inputs that an experiment sets"
-        )
-        for issue in issues:
-            typer.echo(f"{issue.severity}: {f'{issue.where}: ' if issue.where else ''}{issue.message}")
-        typer.echo(f"{len(issues)} issues" if issues else "no issues")
+        more = f"; {inputs} more are inputs that an experiment sets" if inputs else ""
+        typer.echo(f"{sum(shares.values())} parameters rest on: {rests}{more}")
+        for line in _issue_lines(issues):
+            typer.echo(line)
     if failed:
         raise typer.Exit(1)
+
+
+def _issue_lines(issues: "Sequence[Issue]", shown: int = 3) -> Iterator[str]:
+    """Give the issues in their order, of each kind the first few in full and the rest as a number."""
+    kinds = Counter(_kind(issue) for issue in issues)
+    seen: Counter[tuple[str, str]] = Counter()
+    for issue in issues:
+        kind = _kind(issue)
+        seen[kind] += 1
+        if seen[kind] <= shown:
+            yield f"{issue.severity}: {f'{issue.where}: ' if issue.where else ''}{issue.message}"
+        if seen[kind] == shown and kinds[kind] > shown:
+            yield f"    and {kinds[kind] - shown} more like this (all with --json)"
+    errors = sum(issue.severity == "error" for issue in issues)
+    yield f"{errors} errors, {len(issues) - errors} warnings" if issues else "no issues"
+
+
+def _kind(issue: "Issue") -> tuple[str, str]:
+    return issue.severity, re.sub(r"'[^']*'", "'...'", issue.message)
 
 
 def _load_if_study(name: str) -> "Study | None":
