@@ -1,6 +1,7 @@
 # make study | test | check | bench | docs: each makes .venv from the pinned environment when it is missing.
 
-PYTHON := $(shell for p in $(PYTHON) python3.12 python3.13 python3.14 python3 python; do \
+PYTHON ?= python3.12 python3.13 python3.14 python3 python
+FOUND := $(shell for p in $(PYTHON); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -37,8 +38,8 @@ clean:
 	rm -rf .venv results .pytest_cache .mypy_cache .ruff_cache
 
 .venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "hepatica needs Python 3.12 or newer, and found only $$(python3 --version 2>&1); install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
-	$(PYTHON) -m venv .venv
+	@test -n "$(FOUND)" || { echo "hepatica needs Python 3.12 or newer, and none of '$(PYTHON)' is; install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
+	$(FOUND) -m venv .venv
 
 .venv/run: .venv/bin/python requirements/run.txt pyproject.toml
 	$(PIP) install --require-hashes --requirement requirements/run.txt

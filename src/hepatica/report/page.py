@@ -12,7 +12,7 @@ from hepatica.report.blots import blot_lanes, densitometry_table
 from hepatica.report.data import ReportData, find_readout, weights_of
 from hepatica.report.pictures import pictures
 from hepatica.report.style import to_svg
-from hepatica.report.tables import basis_rows, claim_rows, sensitivity_rows, source_rows, wiring_rows
+from hepatica.report.tables import basis_rows, claim_rows, fit_rows, sensitivity_rows, source_rows, wiring_rows
 from hepatica.report.words import answer, describe_arms, list_arms, number
 
 
@@ -73,6 +73,7 @@ def render(result: ReportData, figures: Mapping[str, tuple[str, str]]) -> str:
         figures={name: (Markup(_wide(svg)), caption) for name, (svg, caption) in figures.items()},  # noqa: S704
         lanes=lanes,
         densitometry=[] if dish is None else densitometry_table(dish, lanes, weights=weights_of(result.ensemble, dish)),
+        fits=fit_rows(result),
         screening=result.screening.to_dict("records"),
         attrs=result.screening.attrs,
         experiments=[(e, list_arms(e), describe_arms(e.arms)) for e in result.study.experiments],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hepatica.claims import Claim, Contrast, Verdict
 from hepatica.evidence import Source
 from hepatica.model import basis_share
-from hepatica.report.data import ReportData, Table
+from hepatica.report.data import ReportData, Table, cell_lines_of, draws_of, find_readout, quantiles, weights_of
 from hepatica.report.decides import OUTCOMES
 from hepatica.report.words import number
 
@@ -78,6 +78,30 @@ def describe_contrast(contrast: Contrast) -> str:
     beyond = f", beyond {contrast.minus[0]} against {contrast.minus[1]}" if contrast.minus else ""
     expected = f"expected {contrast.expect} ({contrast.effect}, more than {contrast.threshold:g})"
     return f"{''.join(parts)}: {contrast.treated} against {against}{beyond}; {expected}"
+
+
+FITS = ("ic50", "gr50", "emax", "hill", "auc")
+
+
+def fit_rows(result: ReportData) -> Table:
+    """Give the fitted dose-response parameters of each cell line and manipulation: median and 90 % of the draws."""
+    found = {name: fit for name in FITS if (fit := find_readout(result, "dish", name)) is not None}
+    rows: Table = []
+    for line, arm in dict.fromkeys(
+        (c, str(a)) for fit in found.values() for c in cell_lines_of(fit) for a in fit["arm"].values
+    ):
+        cells = []
+        for fit in found.values():
+            levels = quantiles(
+                draws_of(fit, cell_line=line, arm=arm), (0.05, 0.5, 0.95), weights_of(result.ensemble, fit)
+            )
+            cells.append([_bounded(float(x), str(fit.attrs.get("units", ""))) for x in levels])
+        rows.append({"cell_line": line, "arm": arm, "cells": cells, "names": list(found)})
+    return rows
+
+
+def _bounded(value: float, unit: str) -> str:
+    return "above top dose" if value == float("inf") else f"{number(value)}{f' {unit}' if unit == 'uM' else ''}"
 
 
 def basis_rows(result: ReportData) -> Table:
