@@ -101,7 +101,7 @@ def fit_rows(result: ReportData) -> Table:
 
 
 def _bounded(value: float, unit: str) -> str:
-    return "above top dose" if value == float("inf") else f"{number(value)}{f' {unit}' if unit == 'uM' else ''}"
+    return "above top" if value == float("inf") else f"{number(value)}{' µM' if unit == 'uM' else ''}"
 
 
 def basis_rows(result: ReportData) -> Table:

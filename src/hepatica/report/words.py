@@ -11,6 +11,7 @@ from hepatica.report.style import display_name
 
 LITTLE = 0.1
 """Shifts by less than this share are called small."""
+CLAMPS = {"akt": "Akt", "erk": "ERK", "both": "both"}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -157,7 +158,7 @@ def list_arms(experiment: ExperimentData) -> str:
         labels = arm.all_labels
         dose = labels.get("sorafenib_uM")
         if isinstance(dose, float | int):
-            held = f", {labels['clamp']} held" if labels.get("clamp") else ""
+            held = f" with {CLAMPS.get(str(labels['clamp']), labels['clamp'])} held" if labels.get("clamp") else ""
             doses.setdefault(f"{display_name(str(labels.get('manipulation') or 'control'))}{held}", []).append(
                 float(dose)
             )
