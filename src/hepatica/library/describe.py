@@ -20,10 +20,11 @@ from hepatica.library.load import (
     load_tool,
     load_wirings,
 )
+from hepatica.library.parts import Part, parts_of
 from hepatica.model import Parameter, Prior
 from hepatica.pharmacology import Binding, Drug, Target
 
-Thing = Drug | CellLine | Intervention | Parameter | Source | Wiring
+Thing = Drug | CellLine | Intervention | Parameter | Source | Wiring | Part
 
 _Z95 = 1.6448536269514722  # 95 % quantile of the standard normal
 _VERBS = {"set": "set to", "scale": "times", "add": "plus", "infuse": "infused at"}
@@ -35,8 +36,8 @@ def find(name: str) -> Thing:
     Parameters
     ----------
     name
-        A drug, cell line or tool (also by alias), a parameter or wiring of a library model, or the key of a source;
-        looked for in this order.
+        A drug, cell line or tool (also by alias), a library model or its species, reactions, computed quantities,
+        parameters and wirings, or the key of a source.
 
     Raises
     ------
@@ -51,7 +52,9 @@ def find(name: str) -> Thing:
     values: dict[str, Thing] = {s.key: s for s in reversed(load_sources())}
     for model in list_models():
         values |= {w.id: w for w in load_wirings(model)}
-        values |= {p.id: p for p in load_model(model).parameters}
+        loaded = load_model(model)
+        values |= {p.id: p for p in loaded.parameters}
+        values |= parts_of(loaded)
     if name not in values:
         known = {*values, *list_drugs(), *list_cell_lines(), *list_tools()}
         raise NotFoundError(f"nothing in the library is called '{name}'.{did_you_mean(name, known)}")
@@ -87,6 +90,8 @@ def describe(thing: Thing | str) -> str:
         lines = [f"{_title(found.id, found.name)}, tool", *_changes(found.changes), *_note(found.note)]
     elif isinstance(found, Parameter):
         lines = _parameter(found)
+    elif isinstance(found, Part):
+        lines = _part(found)
     elif isinstance(found, Wiring):
         lines = [f"{found.id}, wiring ({found.parameter} = 0 or 1)", _text(found.sentence)]
         lines += [f"  probability {found.probability:g}{_evidence(found.evidence)}"]
@@ -182,6 +187,17 @@ def _parameter(parameter: Parameter) -> list[str]:
     if parameter.bounds is not None:
         lines.append(f"  bounds {_with_unit('{:g} to {:g}'.format(*parameter.bounds), parameter.unit)}")
     return lines + _sources([parameter.evidence])
+
+
+def _part(part: Part) -> list[str]:
+    belongs = "" if part.kind == "model" else f" of {part.model}"
+    lines = [f"{_title(part.id, part.name)}, {part.kind}{belongs}{_tail([part.unit])}"]
+    lines += [f"  written in {part.where}"] if part.where else []
+    lines += [f"  {uri}" for uri in part.annotations]
+    for what, formula in part.formulas:
+        lines.append(f"  {what}" if part.kind != "model" else f"  {formula} {what}")
+        lines += [_text(formula, "      ")] if part.kind != "model" else []
+    return lines
 
 
 def _with_unit(text: str, unit: str) -> str:
