@@ -69,7 +69,7 @@ def test_lanes_of_another_width_give_the_same(kernel: Kernel, base: np.ndarray) 
     wide = integrate(kernel, plan, tasks, base, times, tolerances=tight).values
     other = compile_model(MODEL, kernel.observables, lanes=4 if kernel.lanes == 8 else 2, cached=False)
     narrow = integrate(other, plan, tasks, base, times, tolerances=tight).values
-    np.testing.assert_allclose(narrow, wide, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(narrow, wide, rtol=1e-9, atol=1e-12)
 
 
 def test_conserved_pools_stay_what_they_were(kernel: Kernel, base: np.ndarray) -> None:
