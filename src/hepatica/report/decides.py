@@ -67,7 +67,6 @@ def plot_sensitivity(sensitivity: Mapping[str, pd.DataFrame], *, top: int = 15) 
         used = table.attrs.get("n")
         ax.set_title(clean(line) + (f" (n = {used})" if used is not None else ""), fontweight="bold")
         ax.set_xlabel("Spearman ρ with the log shift of the IC50")
-    figure.supxlabel("Spearman ρ with log(IC50 knock-down / IC50 control)", fontsize=7.5)
     letter_panels(list(axes))
     return figure
 
