@@ -86,6 +86,42 @@ def test_initial_assignments_follow_parameters() -> None:
     assert run(model, [0.0], make=5.0)[0, 0] == 10.0
 
 
+def test_amounts_in_a_compartment_that_an_initial_assignment_sizes() -> None:
+    model = Model(
+        id="sized",
+        compartments=(Compartment(id="c", size=5.0),),
+        species=(
+            Species(id="A", compartment="c", initial=8.0, amount=True),
+            Species(id="B", compartment="c", initial=3.0, amount=True, boundary=True),
+        ),
+        parameters=(Parameter(id="k", value=2.0),),
+        reactions=(Reaction(id="decay", reactants=(("A", 1),), products=(), rate=times("c", "A", 0.0, "B")),),
+        initial_assignments=(InitialAssignment(symbol="c", expression=times("k", 2.0)),),
+    )
+    kernel = compile_model(model, ["A", "B"], cached=False)
+    task, base = np.array([[0, 0, -1]]), kernel.p0[None, :]
+    values = integrate(kernel, plan_after([[]], equilibrated=False), task, base, np.array([0.0])).values[0, 0]
+    np.testing.assert_allclose(values, [2.0, 0.75])
+
+
+def test_the_clock_reads_time_itself() -> None:
+    late = Apply("piecewise", (Number(1.0), Apply("lt", (TIME, Number(0.3))), Number(2.0)))
+    model = Model(
+        id="late",
+        parameters=(Parameter(id="x", value=0.0, constant=False), Parameter(id="f", value=0.0, constant=False)),
+        rules=(
+            Rule(kind="rate", variable="x", expression=Symbol("f")),
+            Rule(kind="assignment", variable="f", expression=late),
+        ),
+    )
+    kernel = compile_model(model, ["f", "time"], cached=False)
+    at = np.array([0.1, 0.1 + 0.1 + 0.1, 0.3, 0.7])
+    task, base = np.array([[0, 0, -1]]), kernel.p0[None, :]
+    values = integrate(kernel, plan_after([[]], equilibrated=False), task, base, np.sort(at)).values[0]
+    assert values[:, 1].tolist() == sorted(at.tolist())
+    assert values[:, 0].tolist() == [1.0, 2.0, 2.0, 2.0]
+
+
 def test_two_compartments_keep_amounts() -> None:
     model = Model(
         id="two",

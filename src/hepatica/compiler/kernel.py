@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.compiler.reference import Reference
+from hepatica.compiler.system import CLOCK
 from hepatica.compiler.tableaux import TABLEAUX, Tableau
 from hepatica.errors import NotFoundError, did_you_mean
 
-__all__ = ["TABLEAUX", "Kernel", "Reference", "Tableau"]
+__all__ = ["CLOCK", "TABLEAUX", "Kernel", "Reference", "Tableau"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

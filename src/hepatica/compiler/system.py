@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from hepatica.compiler.graph import Graph, Node
 from hepatica.errors import ModelError, NotFoundError, UnsupportedError, did_you_mean
-from hepatica.model import Apply, Expression, InitialAssignment, Model, Number, Rule, Species, Symbol, uses_time
+from hepatica.model import Apply, Expression, Model, Number, Rule, Species, Symbol, uses_time
 
 CLOCK = "time"
 
@@ -70,7 +71,8 @@ class _Builder:
         self.graph = Graph()
         self.assigned: dict[str, Rule] = {r.variable: r for r in model.rules if r.kind == "assignment"}
         self.rate_rules: dict[str, Rule] = {r.variable: r for r in model.rules if r.kind == "rate"}
-        self.initials: dict[str, InitialAssignment] = {a.symbol: a for a in model.initial_assignments}
+        self.initials: dict[str, Expression] = {a.symbol: a.expression for a in model.initial_assignments}
+        self.initials |= self._resized(self.initials)
         self.species = {s.id: s for s in model.species}
         changed = {name for r in model.reactions for name, _ in (*r.reactants, *r.products)}
         moving = [
@@ -105,6 +107,19 @@ class _Builder:
     def _is_derived(self, name: str) -> bool:
         """A quantity that only an initial assignment defines and nothing changes is an expression of the parameters."""
         return name in self.initials and name not in self.states
+
+    def _resized(self, initials: dict[str, Expression]) -> dict[str, Expression]:
+        """Initial values in the other unit than the species' own, in compartments whose size an initial assignment sets."""
+        found: dict[str, Expression] = {}
+        for species in self.model.species:
+            if (
+                species.compartment in initials
+                and species.id not in initials
+                and species.amount != species.substance_only
+            ):
+                operator: Literal["/", "*"] = "/" if species.amount else "*"
+                found[species.id] = Apply(operator, (Number(species.initial), Symbol(species.compartment)))
+        return found
 
     def _initial_value(self, species: Species) -> float:
         size = next(c.size for c in self.model.compartments if c.id == species.compartment)
@@ -175,7 +190,7 @@ class _Builder:
         if name in self.assigned:
             expression = self.assigned[name].expression
         elif name in self.initials and (initial or self._is_derived(name)):
-            expression = self.initials[name].expression
+            expression = self.initials[name]
         if expression is None:
             node = self._leaf(name, initial=initial)
         else:

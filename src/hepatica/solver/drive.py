@@ -21,8 +21,9 @@ STEP, DENSE, AT, COMMIT, OBSERVE, PACE, DRIFT, INITIAL, GET, SET = range(10)
 S, P, IH, IHG, LU, W, ERR, TOL, MASK, THETA, POINT, OBS, DRIFTS, CONTROL = range(14)
 
 SET_TO, SCALE, ADD = 0, 1, 2
-TINY_STEP = 1e-13
+TINY_STEP = 1e-13  # relative to time: below it, time does not move any more
 FIRST_STEP = 1e-6
+SMALLEST_TIME = 1e-15
 
 
 def _caller(count: int) -> Any:
@@ -120,7 +121,7 @@ def _first_step(ratio: float) -> Any:
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(
     code: Any, data: Any, arrays: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, order: int, gamma: float,
-    limit: int, settle: float, drift: float, out: Any, rest: Any, status: Any, counts: Any, clock: Any, progress: Any,
+    limit: int, timer: int, settle: float, drift: float, out: Any, rest: Any, status: Any, counts: Any, clock: Any, progress: Any,
 ) -> None:  # fmt: skip
     """Integrate tasks over the segments of their arms, or, with ``settle`` above zero, to where nothing changes any more.
 
@@ -128,9 +129,9 @@ def advance(
 
     ``tasks`` (task, 3): arm, draw, row of ``y0`` or -1 for the model's initial values. ``plan``: first segment of each arm,
     start of each segment, then offsets, index, kind and value of the parameter changes and of the state changes that each
-    segment brings. ``out`` (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps,
-    ``clock`` (task,): where each task stopped; ``rest`` (task, state): where it settled. ``progress``: tasks done; a negative
-    number asks to stop.
+    segment brings. ``timer``: the state that is the clock, or -1; it is set to time itself, without rounding. ``out``
+    (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps, ``clock`` (task,): where each
+    task stopped; ``rest`` (task, state): where it settled. ``progress``: tasks done; a negative number asks to stop.
     """
     s, p, ih, ihg, err, mask, theta, point, obs, drifts = arrays
     settling = settle > 0.0
@@ -155,6 +156,8 @@ def advance(
                     continue
                 task[lane], segment[lane], k[lane], count[lane] = r, plan[0][tasks[r, 0]], 0, 0
                 t[lane] = plan[1][segment[lane]]
+                if timer >= 0:
+                    s[timer, 0, lane] = t[lane]
                 last = segment[lane] + 1 == plan[0][tasks[r, 0] + 1]
                 end[lane] = np.inf if last else plan[1][segment[lane] + 1]
                 fresh[lane], rejected[lane] = True, False
@@ -192,6 +195,10 @@ def advance(
                 if ok[lane] and k[lane] < nt and times[k[lane]] < min(t[lane] + h[lane], end[lane]):
                     theta[lane] = (times[k[lane]] - t[lane]) / h[lane]
             call3(code[AT], (data[S], data[THETA], data[POINT]))
+            if timer >= 0:
+                for lane in range(lanes):
+                    if ok[lane] and k[lane] < nt:
+                        point[timer, lane] = times[k[lane]]
             call3(code[OBSERVE], (data[POINT], data[P], data[OBS]))
             want = False
             for lane in range(lanes):
@@ -212,6 +219,8 @@ def advance(
             if ok[lane]:
                 landed = t[lane] + h[lane] >= end[lane]
                 t[lane] = end[lane] if landed else t[lane] + h[lane]
+                if timer >= 0:
+                    s[timer, 0, lane] = t[lane]
                 if landed and k[lane] < nt:
                     segment[lane] += 1
                     g = segment[lane]
@@ -233,7 +242,7 @@ def advance(
             if not done:
                 if count[lane] >= limit:
                     failed = NO_STEADY if settling else STEP_LIMIT
-                elif not fresh[lane] and h[lane] < TINY_STEP * max(abs(t[lane]), 1e-3):
+                elif not fresh[lane] and h[lane] < TINY_STEP * max(abs(t[lane]), SMALLEST_TIME):
                     failed = TOO_SMALL if np.isfinite(err[lane]) else NOT_FINITE
             if done or failed != OK or progress[0] < 0:
                 if done or failed != OK:

@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from hepatica.compiler.kernel import TABLEAUX, Kernel, Tableau
+from hepatica.compiler.kernel import CLOCK, TABLEAUX, Kernel, Tableau
 from hepatica.solver.drive import GET, SET, advance
 from hepatica.solver.plan import Plan
 from hepatica.solver.status import Status
@@ -122,11 +122,15 @@ def integrate(
     ) -> None:
         advance(
             space.code, space.data, space.arrays, tasks[part], base, rows, plan.arrays, times, tol.tableau.order,
-            tol.tableau.gamma, tol.limit, 0.0, 0.0, out[part], NOWHERE, status, counts, stopped[part], flag,
+            tol.tableau.gamma, tol.limit, _timer(kernel), 0.0, 0.0, out[part], NOWHERE, status, counts, stopped[part], flag,
         )  # fmt: skip
 
     status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
     return Trajectories(values=out, status=status, stopped=stopped, steps=int(counts[0]), lane_steps=int(counts[1]))
+
+
+def _timer(kernel: Kernel) -> int:
+    return kernel.states.index(CLOCK) if CLOCK in kernel.states else -1
 
 
 def find_steady_states(
@@ -153,7 +157,7 @@ def find_steady_states(
     ) -> None:
         advance(
             space.code, space.data, space.arrays, tasks[part], base, start, plan.arrays, NEVER, tol.tableau.order,
-            tol.tableau.gamma, limit, tol.settle, tol.drift, nothing[part], out[part], status, counts, stopped[part], flag,
+            tol.tableau.gamma, limit, _timer(kernel), tol.settle, tol.drift, nothing[part], out[part], status, counts, stopped[part], flag,
         )  # fmt: skip
 
     status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
