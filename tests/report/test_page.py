@@ -159,6 +159,7 @@ def test_missing_and_censored_numbers_are_drawn_and_named(result: Any, tmp_path:
     text = unescape(write_report(replace(result, readouts=readouts), tmp_path).read_text())
     assert "In SK-Hep1 sorafenib's IC50 is above the top dose (median over draws)" in text
     assert "no draw has an IC50 to compare" in text
+    assert "of the draws cannot be compared because neither curve reaches 50 % or a run failed" in text
 
 
 def test_weights_move_the_medians(result: Any, tmp_path: Path) -> None:
@@ -170,6 +171,35 @@ def test_weights_move_the_medians(result: Any, tmp_path: Path) -> None:
     )
     first = float(result.readouts["dish"]["ic50"].sel(cell_line="HepG2", arm="shNT")[0])
     assert f"In HepG2 sorafenib's IC50 is {first:.3g} µM" in text
+
+
+def test_figures_of_fewer_draws_say_so_and_take_their_weights(result: Any, tmp_path: Path) -> None:
+    tumour = result.readouts["xenograft"]["tumour_volume"].isel(draw=slice(0, 30))
+    readouts = {**result.readouts, "xenograft": {"tumour_volume": tumour}}
+    weights = np.linspace(1.0, 2.0, result.ensemble.draws.sizes["draw"])
+    fewer = replace(result, readouts=readouts, ensemble=replace(result.ensemble, weights=weights))
+    assert {p.name: p.draws for p in pictures(fewer)}["tumour"] == 30
+    text = write_report(fewer, tmp_path).read_text()
+    assert "n = 30 draws." in text
+    assert f"n = {weights.size} draws." in text
+
+
+def test_names_with_dollars_and_control_characters_are_drawn(result: Any, tmp_path: Path) -> None:
+    evil = "$\\frac{<b>\x00"
+    sensitivity = {evil: result.sensitivity["HepG2"].assign(parameter=evil)}
+    write_report(replace(result, sensitivity=sensitivity), tmp_path)
+    root = ElementTree.fromstring((tmp_path / "figures" / "sensitivity.svg").read_text())
+    assert "$\\frac{<b>" in "".join(root.itertext())
+
+
+def test_page_forbids_the_browser_to_load_anything(folder: Path) -> None:
+    text = (folder / "report.html").read_text()
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in text
+
+
+def test_censored_share_names_the_top_dose(folder: Path) -> None:
+    assert "&gt; 40 in " in (folder / "figures" / "ic50.svg").read_text()
 
 
 def test_an_unwritable_folder_is_one_sentence(result: Any, tmp_path: Path) -> None:

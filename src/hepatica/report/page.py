@@ -1,7 +1,7 @@
 """The report: one self-contained HTML page, and its figures beside it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -10,10 +10,10 @@ from markupsafe import Markup
 from hepatica.errors import StorageError
 from hepatica.report.blots import blot_lanes, densitometry_table
 from hepatica.report.data import ReportData, find_readout, weights_of
-from hepatica.report.pictures import pictures
+from hepatica.report.pictures import Picture, pictures
 from hepatica.report.style import to_svg
 from hepatica.report.tables import basis_rows, claim_rows, fit_rows, sensitivity_rows, source_rows, wiring_rows
-from hepatica.report.words import answer, describe_arms, list_arms, number
+from hepatica.report.words import answer, describe_arms, list_arms, number, percent
 
 
 def write_report(result: ReportData, out: Path) -> Path:
@@ -36,12 +36,13 @@ def write_report(result: ReportData, out: Path) -> Path:
     StorageError
         When a file cannot be written.
     """
-    figures = {p.name: (to_svg(p.draw(), p.name, p.caption), p.caption) for p in pictures(result)}
-    page = render(result, figures)
+    shown = pictures(result)
+    figures = {p.name: to_svg(p.draw(), p.name, p.caption) for p in shown}
+    page = render(result, shown, figures)
     path = out / "report.html"
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
-        for name, (svg, _) in figures.items():
+        for name, svg in figures.items():
             (out / "figures" / f"{name}.svg").write_text(
                 '<?xml version="1.0" encoding="utf-8"?>\n' + svg, encoding="utf-8"
             )
@@ -53,8 +54,8 @@ def write_report(result: ReportData, out: Path) -> Path:
     return path
 
 
-def render(result: ReportData, figures: Mapping[str, tuple[str, str]]) -> str:
-    """Fill the page's template; every text is escaped, figures are SVG of our own."""
+def render(result: ReportData, shown: Sequence[Picture], figures: Mapping[str, str]) -> str:
+    """Fill the page's template; every text is escaped, figures are SVG of our own, by the name of their picture."""
     environment = Environment(
         loader=PackageLoader("hepatica.report"),
         autoescape=True,
@@ -70,7 +71,7 @@ def render(result: ReportData, figures: Mapping[str, tuple[str, str]]) -> str:
         answer=answer(result),
         lines=list(dict.fromkeys(v.cell_line for v in result.verdicts)),
         claims=claim_rows(result),
-        figures={name: (Markup(_wide(svg)), caption) for name, (svg, caption) in figures.items()},  # noqa: S704
+        figures={p.name: (p, Markup(_wide(figures[p.name]))) for p in shown},  # noqa: S704
         lanes=lanes,
         densitometry=[] if dish is None else densitometry_table(dish, lanes, weights=weights_of(result.ensemble, dish)),
         fits=fit_rows(result),
@@ -84,8 +85,8 @@ def render(result: ReportData, figures: Mapping[str, tuple[str, str]]) -> str:
         failures=result.failures.to_dict("records"),
         sources=source_rows(result),
         provenance=_flat(result.provenance),
-        draws=result.ensemble.draws.sizes["draw"],
         number=number,
+        percent=percent,
     )
 
 

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from hepatica.report.data import Floats, at_hours, cell_lines_of, draws_of, quantiles, shift
+from hepatica.report.data import EnsembleData, at_hours, cell_lines_of, draws_of, quantiles, shift, weights_of
 from hepatica.report.phenotypes import find_arm
 from hepatica.report.style import GREY, PAGE, clean, letter_panels, new_figure, styled
 
@@ -59,7 +59,7 @@ def pathway_activity(
     reference: str = "shNT",
     dose: float = 5.0,
     hours: float = 24.0,
-    weights: Floats | None = None,
+    ensemble: EnsembleData | None = None,
 ) -> pd.DataFrame:
     """Give what a manipulation does to each node of the map under sorafenib.
 
@@ -73,8 +73,8 @@ def pathway_activity(
         Nominal sorafenib in both, uM.
     hours
         Reading time, h; the nearest one is taken.
-    weights
-        Of the draws, shape (draw,).
+    ensemble
+        Weighs the draws; all count alike when not given.
 
     Returns
     -------
@@ -94,6 +94,7 @@ def pathway_activity(
                 values, read = at_hours(readout.sel(band=band) if band else readout, hours)
                 arms = [find_arm(values, m, dose) for m in (treated, reference)]
                 moved = shift(*(draws_of(values, cell_line=line, arm=arm) for arm in arms))
+                weights = None if ensemble is None else weights_of(ensemble, values)
                 low, middle, high = quantiles(np.where(np.isfinite(moved), moved, np.nan), (0.05, 0.5, 0.95), weights)
                 if np.isfinite(middle):
                     rows.append({"cell_line": line, "node": node, "fold": float(middle), "low": float(low), "high": float(high),

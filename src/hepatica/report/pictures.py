@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import xarray as xr
 from matplotlib.figure import Figure
 
 from hepatica.report.blots import plot_blots
 from hepatica.report.curves import plot_dose_response, plot_ic50
-from hepatica.report.data import Floats, ReportData, find_readout, weights_of
+from hepatica.report.data import ReportData, arm_table, find_readout, weights_of
 from hepatica.report.decides import plot_claims, plot_pathway_share, plot_sensitivity
 from hepatica.report.pathway_map import pathway_activity, plot_pathway_map
 from hepatica.report.phenotypes import plot_courses, plot_intervals, plot_receptor, plot_wounds
@@ -65,78 +66,86 @@ FATES = (
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure of the page: file name, caption, and how to draw it."""
+    """A figure of the page: file name, how to draw it, and the number of draws behind it."""
 
     name: str
-    caption: str
     draw: Callable[[], Figure]
+    draws: int
+
+    @property
+    def caption(self) -> str:
+        """What is shown."""
+        return CAPTIONS[self.name]
 
 
 def pictures(result: ReportData) -> list[Picture]:
     """Give the figures that a result can fill, in the page's order."""
-    found: dict[str, Callable[[], Figure]] = {}
+    found: list[Picture] = []
     verdicts = together(result.verdicts)
     if verdicts:
-        found["claims"] = partial(plot_claims, verdicts)
-    found |= _signalling(result) | _dose_response(result) | _phenotypes(result) | _causes(result)
-    return [Picture(name, CAPTIONS[name], draw) for name, draw in found.items()]
+        found.append(Picture("claims", partial(plot_claims, verdicts), int(result.ensemble.draws.sizes["draw"])))
+    return [*found, *_signalling(result), *_dose_response(result), *_phenotypes(result), *_causes(result)]
 
 
-def _weights(result: ReportData) -> Floats | None:
-    if result.ensemble.weights is None:
-        return None
-    first = next(iter(next(iter(result.readouts.values())).values()))
-    return weights_of(result.ensemble, first)
+def _picture(
+    result: ReportData, name: str, plot: Callable[..., Figure], readout: xr.DataArray, **options: object
+) -> Picture:
+    weights = weights_of(result.ensemble, readout)
+    return Picture(name, partial(plot, readout, weights=weights, **options), int(readout.sizes["draw"]))
 
 
-def _signalling(result: ReportData) -> dict[str, Callable[[], Figure]]:
+def _signalling(result: ReportData) -> list[Picture]:
     blot = find_readout(result, "dish", "western_blot")
     if blot is None:
-        return {}
-    activity = pathway_activity(result.readouts, weights=_weights(result))
-    return {"pathway-map": partial(plot_pathway_map, activity), "blots": partial(plot_blots, blot)}
+        return []
+    draws = int(blot.sizes["draw"])
+    activity = pathway_activity(result.readouts, ensemble=result.ensemble)
+    return [
+        Picture("pathway-map", partial(plot_pathway_map, activity), draws),
+        Picture("blots", partial(plot_blots, blot), draws),
+    ]
 
 
-def _dose_response(result: ReportData) -> dict[str, Callable[[], Figure]]:
-    weights = _weights(result)
-    found: dict[str, Callable[[], Figure]] = {}
+def _dose_response(result: ReportData) -> list[Picture]:
+    found: list[Picture] = []
     viability, growth = find_readout(result, "dish", "viability"), find_readout(result, "dish", "gr")
+    top = None if viability is None else float(arm_table(viability)["dose"].max())
     if viability is not None:
-        found["dose-response"] = partial(plot_dose_response, viability, weights=weights)
+        found.append(_picture(result, "dose-response", plot_dose_response, viability))
     for name, label in (("ic50", "IC50"), ("gr50", "GR50")):
         fit = find_readout(result, "dish", name)
         if fit is not None:
-            found[name] = partial(plot_ic50, fit, weights=weights, label=label)
+            found.append(_picture(result, name, plot_ic50, fit, label=label, top=top))
     if growth is not None:
-        found["growth-inhibition"] = partial(plot_dose_response, growth, weights=weights, label="GR value")
+        found.append(_picture(result, "growth-inhibition", plot_dose_response, growth, label="GR value"))
     return found
 
 
-def _phenotypes(result: ReportData) -> dict[str, Callable[[], Figure]]:
-    weights = _weights(result)
-    found: dict[str, Callable[[], Figure]] = {}
+def _phenotypes(result: ReportData) -> list[Picture]:
+    found: list[Picture] = []
     readings = {label: (find_readout(result, "dish", name), hours) for label, name, hours in FATES}
     known = {label: (readout, hours) for label, (readout, hours) in readings.items() if readout is not None}
     if known:
-        found["cell-fates"] = partial(plot_intervals, known, weights=weights)
+        first = next(iter(known.values()))[0]
+        weights = weights_of(result.ensemble, first)
+        found.append(Picture("cell-fates", partial(plot_intervals, known, weights=weights), int(first.sizes["draw"])))
     wound = find_readout(result, "wound", "wound_closure")
     if wound is not None:
-        found["wound"] = partial(plot_wounds, wound, weights=weights)
+        found.append(_picture(result, "wound", plot_wounds, wound))
     tumour = find_readout(result, "xenograft", "tumour_volume")
     if tumour is not None:
-        found["tumour"] = partial(
-            plot_courses, tumour, label="tumour volume (mm³)", unit="d", weights=weights, log=True
-        )
+        found.append(_picture(result, "tumour", plot_courses, tumour, label="tumour volume (mm³)", unit="d", log=True))
     receptor = find_readout(result, "expression", "igf1r_total")
     if receptor is not None:
-        found["receptor"] = partial(plot_receptor, receptor, weights=weights)
+        found.append(_picture(result, "receptor", plot_receptor, receptor))
     return found
 
 
-def _causes(result: ReportData) -> dict[str, Callable[[], Figure]]:
-    found: dict[str, Callable[[], Figure]] = {}
+def _causes(result: ReportData) -> list[Picture]:
+    draws = int(result.ensemble.draws.sizes["draw"])
+    found: list[Picture] = []
     if len(result.pathway):
-        found["pathway-share"] = partial(plot_pathway_share, result.pathway)
+        found.append(Picture("pathway-share", partial(plot_pathway_share, result.pathway), draws))
     if result.sensitivity:
-        found["sensitivity"] = partial(plot_sensitivity, result.sensitivity)
+        found.append(Picture("sensitivity", partial(plot_sensitivity, result.sensitivity), draws))
     return found

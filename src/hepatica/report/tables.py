@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from hepatica.claims import Claim, Contrast, Verdict
 from hepatica.evidence import Source
 from hepatica.model import basis_share
 from hepatica.report.data import ReportData, Table, cell_lines_of, draws_of, find_readout, quantiles, weights_of
 from hepatica.report.decides import OUTCOMES
-from hepatica.report.words import number
+from hepatica.report.words import number, percent
 
 
 def claim_rows(result: ReportData) -> Table:
@@ -109,17 +111,17 @@ def basis_rows(result: ReportData) -> Table:
     counts = basis_share(result.study.model)
     inputs = counts.pop("input")
     total = max(sum(counts.values()), 1)
-    rows: Table = [{"basis": b, "count": n, "share": f"{n / total:.0%}"} for b, n in counts.items() if n]
+    rows: Table = [{"basis": b, "count": n, "share": percent(n / total)} for b, n in counts.items() if n]
     return [*rows, {"basis": "inputs that an experiment sets", "count": inputs, "share": ""}] if inputs else rows
 
 
 def wiring_rows(result: ReportData) -> Table:
     """Give the rival wirings: sentence, prior probability, share of the accepted draws."""
-    draws = result.ensemble.draws
+    draws, weights = result.ensemble.draws, result.ensemble.weights
     rows: Table = []
     for wiring in result.study.wirings:
         known = wiring.parameter in draws["parameter"].values
-        share = f"{float(draws.sel(parameter=wiring.parameter).mean()):.2f}" if known else "–"
+        share = f"{np.average(draws.sel(parameter=wiring.parameter), weights=weights):.2f}" if known else "–"
         rows.append({"id": wiring.id, "sentence": wiring.sentence, "prior": f"{wiring.probability:g}", "share": share})
     return rows
 
@@ -166,7 +168,7 @@ def _published(source: Source) -> bool:
 
 def _citation(source: Source) -> str:
     parts = (source.authors, source.title, source.journal, str(source.year or ""))
-    text = ". ".join(p.rstrip(".") for p in parts if p)
+    text = ". ".join(p.rstrip(" .") for p in parts if p)
     return text if source.title or source.journal else source.reference
 
 

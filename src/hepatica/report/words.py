@@ -81,12 +81,14 @@ def _effect(line: str, name: str, against: str, treated: Floats, reference: Floa
         return f"{level}; with {display_name(name)} no draw has an IC50 to compare."
     low, half, high = quantiles(ratio, (0.05, 0.5, 0.95), weights)
     lower = float(np.average(ratio[known] < 1, weights=weights[known]))
-    size = "hardly move it" if abs(half - 1) < LITTLE else "lower it" if half < 1 else "raise it"
+    size = "hardly moves it" if abs(half - 1) < LITTLE else "lowers it" if half < 1 else "raises it"
     unknown = float(np.average(~known, weights=weights))
-    rest = f"; {unknown:.0%} of the draws cannot be compared because neither curve reaches 50 %" if unknown else ""
+    censored = bool((np.isinf(treated) & np.isinf(reference))[~known].all())
+    why = "neither curve reaches 50 %" if censored else "neither curve reaches 50 % or a run failed"
+    rest = f"; {percent(unknown)} of the draws cannot be compared because {why}" if unknown else ""
     return (
-        f"{level}. Cells with {display_name(name)}, against {display_name(against)}, {size}: a factor of {number(float(half))} "
-        f"(90 % of draws {number(float(low))} to {number(float(high))}), lower in {lower:.0%} of the draws that can be compared{rest}."
+        f"{level}. {display_name(name)}, against {display_name(against)}, {size}: a factor of {number(float(half))} "
+        f"(90 % of draws {number(float(low))} to {number(float(high))}), lower in {percent(lower)} of the draws that can be compared{rest}."
     )
 
 
