@@ -119,6 +119,130 @@ def _first_step(ratio: float) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _refill(
+    following: int, active: int, state: Any, tasks: Any, base: Any, y0: Any, plan: Any, timer: int, code: Any, data: Any,
+    arrays: Any, status: Any, progress: Any,
+) -> Any:  # fmt: skip
+    """Give the next tasks to idle lanes; returns the next task, the busy lanes, and whether a lane needs a first step."""
+    task, segment, k, count, t, _h, end, fresh, rejected, _ok = state
+    s, p, point = arrays[0], arrays[1], arrays[7]
+    any_fresh = False
+    for lane in range(task.shape[0]):
+        while task[lane] < 0 and following < tasks.shape[0] and progress[0] >= 0:
+            r = following
+            following += 1
+            if not _begin(lane, r, tasks, base, y0, plan, code, data, s, p, point):
+                status[r] = BAD
+                progress[0] += 1
+                _park(lane, s, p)
+                continue
+            task[lane], segment[lane], k[lane], count[lane] = r, plan[0][tasks[r, 0]], 0, 0
+            t[lane] = plan[1][segment[lane]]
+            if timer >= 0:
+                s[timer, 0, lane] = t[lane]
+            end[lane] = _end_of(segment[lane], tasks[r, 0], plan)
+            fresh[lane], rejected[lane] = True, False
+            active += 1
+        any_fresh = any_fresh or fresh[lane]
+    return following, active, any_fresh
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _end_of(segment: int, arm: int, plan: Any) -> Any:
+    """Time at which a segment ends; the last one of an arm has no end."""
+    return np.inf if segment + 1 == plan[0][arm + 1] else plan[1][segment + 1]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _step(state: Any, arrays: Any, pace: Any, gamma: float, code: Any, data: Any) -> None:
+    """Step all lanes, fresh ones paced first where asked; then ``err`` holds the error norms, ``ok`` which lanes accept."""
+    task, _segment, _k, _count, t, h, end, fresh, _rejected, ok = state
+    s, ih, ihg, err, mask = arrays[0], arrays[2], arrays[3], arrays[4], arrays[5]
+    lanes = task.shape[0]
+    if pace:
+        call5(code[PACE], (data[S], data[P], data[W], data[TOL], data[ERR]))
+        for lane in range(lanes):
+            if fresh[lane]:
+                h[lane], fresh[lane] = _first_step(err[lane]), False
+    for lane in range(lanes):
+        # land on the end of a segment exactly; a sliver of a step before it is taken along
+        if t[lane] + 1.0001 * h[lane] >= end[lane]:
+            h[lane] = end[lane] - t[lane]
+        ih[lane] = 1.0 / h[lane]
+        ihg[lane] = ih[lane] / gamma
+    call8(code[STEP], (data[S], data[P], data[IH], data[IHG], data[LU], data[W], data[ERR], data[TOL]))
+    for lane in range(lanes):
+        err[lane] = np.sqrt(err[lane] / s.shape[0])
+        ok[lane] = task[lane] >= 0 and err[lane] <= 1.0
+        mask[lane] = 1.0 if ok[lane] else -1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _due(accepted: bool, next_reading: int, times: Any, reach: float) -> Any:  # noqa: FBT001
+    """Whether an accepted step reaches past a lane's next reading time."""
+    return accepted and next_reading < times.shape[0] and times[next_reading] < reach
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _read(state: Any, arrays: Any, times: Any, timer: int, code: Any, data: Any, out: Any) -> None:
+    """Read the observables wherever an accepted step passed a reading time."""
+    task, _segment, k, _count, t, h, end, _fresh, _rejected, ok = state
+    theta, point, obs = arrays[6], arrays[7], arrays[8]
+    lanes = task.shape[0]
+    want = False
+    for lane in range(lanes):
+        want = want or _due(ok[lane], k[lane], times, min(t[lane] + h[lane], end[lane]))
+    if want:
+        call1(code[DENSE], (data[S],))
+    while want:
+        for lane in range(lanes):
+            theta[lane] = 0.0
+            if _due(ok[lane], k[lane], times, min(t[lane] + h[lane], end[lane])):
+                theta[lane] = (times[k[lane]] - t[lane]) / h[lane]
+        call3(code[AT], (data[S], data[THETA], data[POINT]))
+        if timer >= 0:
+            for lane in range(lanes):
+                if ok[lane] and k[lane] < times.shape[0]:
+                    point[timer, lane] = times[k[lane]]
+        call3(code[OBSERVE], (data[POINT], data[P], data[OBS]))
+        want = False
+        for lane in range(lanes):
+            reach = min(t[lane] + h[lane], end[lane])
+            if _due(ok[lane], k[lane], times, reach):
+                for j in range(out.shape[2]):
+                    out[task[lane], k[lane], j] = obs[j, lane]
+                k[lane] += 1
+                want = want or _due(ok[lane], k[lane], times, reach)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _enter(lane: int, state: Any, arrays: Any, tasks: Any, base: Any, plan: Any) -> None:
+    """Bring a lane into the next segment of its arm: its parameters, and what is done to its states."""
+    task, segment, end, fresh = state[0], state[1], state[6], state[7]
+    s, p, point = arrays[0], arrays[1], arrays[7]
+    segment[lane] += 1
+    g = segment[lane]
+    _load(lane, g, tasks[task[lane], 1], base, p, plan)
+    for v in range(s.shape[0]):
+        point[v, lane] = s[v, 0, lane]
+    _apply(point, lane, plan[6][g], plan[6][g + 1], plan[7], plan[8], plan[9])
+    for v in range(s.shape[0]):
+        s[v, 0, lane] = point[v, lane]
+    end[lane] = _end_of(g, tasks[task[lane], 0], plan)
+    fresh[lane] = True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _failure(count: int, limit: int, step: float, time: float, error: float, too_long: int) -> Any:
+    """Why a lane must be given up, or that it need not."""
+    if count >= limit:
+        return too_long
+    if step < TINY_STEP * max(abs(time), SMALLEST_TIME):
+        return TOO_SMALL if np.isfinite(error) else NOT_FINITE
+    return OK
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def advance(
     code: Any, data: Any, arrays: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, order: int, gamma: float,
     limit: int, timer: int, settle: float, drift: float, out: Any, rest: Any, status: Any, counts: Any, clock: Any, progress: Any,
@@ -133,87 +257,38 @@ def advance(
     (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps, ``clock`` (task,): where each
     task stopped; ``rest`` (task, state): where it settled. ``progress``: tasks done; a negative number asks to stop.
     """
-    s, p, ih, ihg, err, mask, theta, point, obs, drifts = arrays
-    settling = settle > 0.0
-    lanes, size, nt = err.shape[0], s.shape[0], times.shape[0]
-    task = np.full(lanes, -1, np.int64)
+    s, p, err, drifts = arrays[0], arrays[1], arrays[4], arrays[9]
+    settling, lanes, size = settle > 0.0, err.shape[0], s.shape[0]
+    task, h, end = np.full(lanes, -1, np.int64), np.ones(lanes), np.full(lanes, np.inf)
     segment, k, count = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
-    t, h, end = np.zeros(lanes), np.ones(lanes), np.full(lanes, np.inf)
     fresh, rejected, ok = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
-    following, total, active = 0, tasks.shape[0], 0
+    t = np.zeros(lanes)
+    state = (task, segment, k, count, t, h, end, fresh, rejected, ok)
+    following, active, idle, pace = 0, 0, True, False
     for lane in range(lanes):
         _park(lane, s, p)
     while True:
-        any_fresh = False
-        for lane in range(lanes):
-            while task[lane] < 0 and following < total and progress[0] >= 0:
-                r = following
-                following += 1
-                if not _begin(lane, r, tasks, base, y0, plan, code, data, s, p, point):
-                    status[r] = BAD
-                    progress[0] += 1
-                    _park(lane, s, p)
-                    continue
-                task[lane], segment[lane], k[lane], count[lane] = r, plan[0][tasks[r, 0]], 0, 0
-                t[lane] = plan[1][segment[lane]]
-                if timer >= 0:
-                    s[timer, 0, lane] = t[lane]
-                last = segment[lane] + 1 == plan[0][tasks[r, 0] + 1]
-                end[lane] = np.inf if last else plan[1][segment[lane] + 1]
-                fresh[lane], rejected[lane] = True, False
-                active += 1
-            any_fresh = any_fresh or fresh[lane]
+        if idle:
+            following, active, pace = _refill(
+                following, active, state, tasks, base, y0, plan, timer, code, data, arrays, status, progress
+            )
+            idle = False
         if active == 0:
             break
-        if any_fresh:
-            call5(code[PACE], (data[S], data[P], data[W], data[TOL], data[ERR]))
-            for lane in range(lanes):
-                if fresh[lane]:
-                    h[lane], fresh[lane] = _first_step(err[lane]), False
-        for lane in range(lanes):
-            # land on the end of a segment exactly; a sliver of a step before it is taken along
-            if t[lane] + 1.0001 * h[lane] >= end[lane]:
-                h[lane] = end[lane] - t[lane]
-            ih[lane] = 1.0 / h[lane]
-            ihg[lane] = ih[lane] / gamma
-        call8(code[STEP], (data[S], data[P], data[IH], data[IHG], data[LU], data[W], data[ERR], data[TOL]))
-        if settling:
-            call3(code[DRIFT], (data[S], data[TOL], data[DRIFTS]))
+        _step(state, arrays, pace, gamma, code, data)
+        pace = False
         counts[0] += 1
         counts[1] += active
-        want = False
-        for lane in range(lanes):
-            err[lane] = np.sqrt(err[lane] / size)
-            ok[lane] = task[lane] >= 0 and err[lane] <= 1.0
-            mask[lane] = 1.0 if ok[lane] else -1.0
-            want = want or (ok[lane] and k[lane] < nt and times[k[lane]] < min(t[lane] + h[lane], end[lane]))
-        if want:
-            call1(code[DENSE], (data[S],))
-        while want:
-            for lane in range(lanes):
-                theta[lane] = 0.0
-                if ok[lane] and k[lane] < nt and times[k[lane]] < min(t[lane] + h[lane], end[lane]):
-                    theta[lane] = (times[k[lane]] - t[lane]) / h[lane]
-            call3(code[AT], (data[S], data[THETA], data[POINT]))
-            if timer >= 0:
-                for lane in range(lanes):
-                    if ok[lane] and k[lane] < nt:
-                        point[timer, lane] = times[k[lane]]
-            call3(code[OBSERVE], (data[POINT], data[P], data[OBS]))
-            want = False
-            for lane in range(lanes):
-                reach = min(t[lane] + h[lane], end[lane])
-                if ok[lane] and k[lane] < nt and times[k[lane]] < reach:
-                    for j in range(out.shape[2]):
-                        out[task[lane], k[lane], j] = obs[j, lane]
-                    k[lane] += 1
-                    want = want or (k[lane] < nt and times[k[lane]] < reach)
+        if settling:
+            call3(code[DRIFT], (data[S], data[TOL], data[DRIFTS]))
+        _read(state, arrays, times, timer, code, data, out)
         call2(code[COMMIT], (data[S], data[MASK]))
         for lane in range(lanes):
             if task[lane] < 0:
                 continue
             r = task[lane]
             count[lane] += 1
+            settled = settling and ok[lane] and h[lane] >= settle and drifts[lane] <= drift
             grow = _factor(err[lane], order, 1.0 if rejected[lane] else 8.0)
             rejected[lane] = not ok[lane]
             if ok[lane]:
@@ -221,29 +296,18 @@ def advance(
                 t[lane] = end[lane] if landed else t[lane] + h[lane]
                 if timer >= 0:
                     s[timer, 0, lane] = t[lane]
-                if landed and k[lane] < nt:
-                    segment[lane] += 1
-                    g = segment[lane]
-                    _load(lane, g, tasks[r, 1], base, p, plan)
-                    for v in range(size):
-                        point[v, lane] = s[v, 0, lane]
-                    _apply(point, lane, plan[6][g], plan[6][g + 1], plan[7], plan[8], plan[9])
-                    for v in range(size):
-                        s[v, 0, lane] = point[v, lane]
-                    end[lane] = np.inf if g + 1 == plan[0][tasks[r, 0] + 1] else plan[1][g + 1]
-                    fresh[lane] = True
-            done = k[lane] >= nt
-            if settling:
-                done = ok[lane] and h[lane] >= settle and drifts[lane] <= drift
-                for v in range(size if done else 0):
-                    rest[r, v] = s[v, 0, lane]
+                if landed and k[lane] < times.shape[0]:
+                    _enter(lane, state, arrays, tasks, base, plan)
+                    pace = True
             h[lane] = min(h[lane] * grow, 100.0 * settle) if settling else h[lane] * grow
+            done = settled if settling else k[lane] >= times.shape[0]
+            for v in range(size if settled else 0):
+                rest[r, v] = s[v, 0, lane]
             failed = OK
-            if not done:
-                if count[lane] >= limit:
-                    failed = NO_STEADY if settling else STEP_LIMIT
-                elif not fresh[lane] and h[lane] < TINY_STEP * max(abs(t[lane]), SMALLEST_TIME):
-                    failed = TOO_SMALL if np.isfinite(err[lane]) else NOT_FINITE
+            if not (done or fresh[lane]):
+                failed = _failure(
+                    count[lane], limit, h[lane], t[lane], err[lane], NO_STEADY if settling else STEP_LIMIT
+                )
             if done or failed != OK or progress[0] < 0:
                 if done or failed != OK:
                     status[r] = failed
@@ -252,4 +316,5 @@ def advance(
                     progress[0] += 1
                 task[lane], t[lane], h[lane], end[lane], fresh[lane] = -1, 0.0, 1.0, np.inf, False
                 active -= 1
+                idle = True
                 _park(lane, s, p)
