@@ -97,7 +97,7 @@ def test_text_tells_answer_claims_sources_limits_and_provenance(page: Page) -> N
 def test_every_figure_stands_alone_and_in_the_page(folder: Path, page: Page, result: Any) -> None:
     names = {p.name for p in pictures(result)}
     assert {p.stem for p in (folder / "figures").glob("*.svg")} == names
-    assert len(names) == 13
+    assert len(names) == 14
     for name in names:
         root = ElementTree.fromstring((folder / "figures" / f"{name}.svg").read_text())
         assert root.tag.endswith("svg")

@@ -105,6 +105,61 @@ def plot_dose_response(
     return figure
 
 
+@styled
+def plot_paired(
+    readout: xr.DataArray, *, hours: float = 72.0, weights: Floats | None = None, label: str = "viability"
+) -> Figure:
+    """Draw what each manipulation changes at each dose, draw by draw: medians with 50 % and 90 % bands.
+
+    Parameters
+    ----------
+    readout
+        Dimensions cell_line, arm, draw[, time]; arms labelled by manipulation and sorafenib_uM.
+    hours
+        Reading time, h; the nearest one is taken.
+    weights
+        Of the draws, shape (draw,).
+    label
+        What the readout is called.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One row of panels for each cell line, one column for each manipulation; zero is no change.
+    """
+    values, _ = at_hours(readout, hours)
+    table = arm_table(values)
+    table = table[table["clamp"] == ""]
+    known = list(dict.fromkeys(table["manipulation"]))
+    columns, lines = compared(known), cell_lines_of(values)
+    positive = np.unique(table["dose"][table["dose"] > 0])
+    if not columns or not positive.size:
+        return say_empty("Nothing is compared with a control over a dose series.")
+    figure = new_figure(PAGE, 0.45 + 1.6 * len(lines))
+    grid = figure.subplots(len(lines), len(columns), sharex=True, sharey="row", squeeze=False)
+    arms = {
+        (str(m), float(d)): str(a) for a, m, d in zip(table["arm"], table["manipulation"], table["dose"], strict=True)
+    }
+    for row, line in enumerate(lines):
+        for column, name in enumerate(columns):
+            ax, control = grid[row, column], reference_of(name, known)
+            doses = [float(d) for d in positive if (name, d) in arms and (control, d) in arms]
+            pairs = [[draws_of(values, cell_line=line, arm=arms[m, d]) for m in (name, control)] for d in doses]
+            if pairs:
+                _curve(
+                    ax, np.array(doses), np.stack([treated - untreated for treated, untreated in pairs]), name, weights
+                )
+            ax.axhline(0, color="black", linewidth=0.7)
+            dose_axis(ax, positive)
+            if row == 0:
+                ax.set_title(display_name(name), color=colour_of(name, column))
+        grid[row, 0].set_ylabel(clean(line), fontweight="bold")
+    figure.supylabel(f"change of {label} against the control, same draw", fontsize=7.5)
+    figure.supxlabel("sorafenib, nominal concentration in the medium (µM)", fontsize=7.5)
+    letter_panels([grid[row, 0] for row in range(len(lines))])
+    return figure
+
+
 def _curve(ax: Axes, doses: Floats, draws: Floats, name: str, weights: Floats | None) -> None:
     low, quarter, middle, three, high = quantiles(draws, weights=weights)
     colour = colour_of(name)

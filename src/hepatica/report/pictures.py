@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from hepatica.report.blots import plot_blots
-from hepatica.report.curves import plot_dose_response, plot_ic50
+from hepatica.report.curves import plot_dose_response, plot_ic50, plot_paired
 from hepatica.report.data import ReportData, arm_table, find_readout, weights_of
 from hepatica.report.decides import plot_claims, plot_pathway_share, plot_sensitivity
 from hepatica.report.pathway_map import pathway_activity, plot_pathway_map
@@ -28,6 +28,10 @@ CAPTIONS = {
     "blots": (
         "Drawn Western blots at 24 h: bands of the median draw with the loading and band noise of one blot; under each band the "
         "median fold over the control lane, with the antibody's saturation."
+    ),
+    "paired": (
+        "What each manipulation changes in the viability at each dose, draw by draw: the spread between draws, which fills the "
+        f"figure above, is gone. {BAND} Below zero the cells are more sensitive than their control."
     ),
     "dose-response": (
         f"Viability (CCK-8) at 72 h against sorafenib, relative to the same cells without it. {BAND} Above 1 the drug makes "
@@ -112,6 +116,7 @@ def _dose_response(result: ReportData) -> list[Picture]:
     top = None if viability is None else float(arm_table(viability)["dose"].max())
     if viability is not None:
         found.append(_picture(result, "dose-response", plot_dose_response, viability))
+        found.append(_picture(result, "paired", plot_paired, viability))
     for name, label in (("ic50", "IC50"), ("gr50", "GR50")):
         fit = find_readout(result, "dish", name)
         if fit is not None:
