@@ -18,7 +18,8 @@ def arms() -> tuple[hp.Arm, ...]:
     receptor = hp.Intervention(id="IGF-1R block", changes=inhibitor.bath("100 uM").changes)
     return (
         hp.Arm(id="control"),
-        *(hp.Arm(id=f"sorafenib {dose} uM", interventions=(sorafenib.bath(f"{dose} uM"),)) for dose in (8, 20)),
+        *(hp.Arm(id=f"sorafenib {dose} uM", interventions=(sorafenib.bath(f"{dose} uM"),)) for dose in (5, 8, 20)),
+        hp.Arm(id="serum-free 5 uM", interventions=(sorafenib.bath("5 uM"), hp.load_tool("serum-free"))),
         hp.Arm(id="MEK block", interventions=(full,)),
         hp.Arm(id="IGF-1R block", interventions=(receptor,)),
         hp.Arm(id="shIGF1R", interventions=(hp.load_tool("shIGF1R"),)),
@@ -41,6 +42,13 @@ def rows() -> list[tuple[str, float, float]]:
         (first + "EGF 10 nM for 30 min: ppERK, fold", "ppERK", 30.0, "starved + EGF", "starved"),
         ("MEK blocked for 3 h: ppMEK, fold", "ppMEK", 180.0, "MEK block", "control"),
         ("ppERK, sorafenib 8 uM for 24 h, fold", "ppERK", DAY, "sorafenib 8 uM", "control"),
+        (
+            "free sorafenib of 5 uM, without serum against with",
+            "sorafenib_free",
+            DAY,
+            "serum-free 5 uM",
+            "sorafenib 5 uM",
+        ),
         ("ppERK, sorafenib 20 uM for 24 h, fold", "ppERK", DAY, "sorafenib 20 uM", "control"),
     )
     simulations = []
