@@ -34,8 +34,8 @@ CAPTIONS = {
         f"figure above, is gone. {BAND} Below zero the cells are more sensitive than their control."
     ),
     "dose-response": (
-        f"Viability (CCK-8) at 72 h against sorafenib, relative to the same cells without it. {BAND} Above 1 the drug makes "
-        "cells grow: paradoxical activation of RAF."
+        f"Viability (CCK-8) at 72 h against sorafenib, relative to the same cells without it. {BAND} Above 1 there are "
+        "more cells with the drug than without it."
     ),
     "growth-inhibition": f"Normalised growth rate (GR) over 72 h: 1 undisturbed, 0 no growth, below 0 loss of cells. {BAND}",
     "ic50": (

@@ -202,7 +202,7 @@ def _spread(
             while wait(futures, timeout=0.2).not_done:
                 if progress is not None:
                     progress(int(finished.sum() + sum(max(0, f[0]) for f in flags)), total)
-        except BaseException:
+        except BaseException:  # an interrupt above all: stop the machine code, which no signal reaches, and pass it on
             for flag in flags:
                 flag[0] = -1
             raise

@@ -3,7 +3,7 @@
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -106,18 +106,9 @@ def run_study(
         for experiment, by_line in lines.items()
     }
     simulated = time.perf_counter()
-    provenance: dict[str, object] = {
-        "study": study.id,
-        "study_digest": study.digest,
-        "model": study.model.id,
-        "model_digest": study.model.digest,
-        "seed": study.seed,
-        "draws": study.draws,
+    provenance = _provenance(study, versions, command) | {
         "candidates": screening.table.attrs["candidates"],
         "trajectories": total,
-        "command": command,
-        "versions": {**versions, "python": platform.python_version()},
-        "platform": f"{platform.system()} {platform.machine()}",
         "threads": threads or "all cores",
         "started": started.isoformat(timespec="seconds"),
         "seconds_screening": round(screened - clock, 2),
@@ -128,6 +119,21 @@ def run_study(
     save_result(result, Path(out))
     store.clear()
     return result
+
+
+def _provenance(study: Study, versions: Mapping[str, str], command: str) -> dict[str, object]:
+    """Give what identifies a run, whenever and wherever it is made."""
+    return {
+        "study": study.id,
+        "study_digest": study.digest,
+        "model": study.model.id,
+        "model_digest": study.model.digest,
+        "seed": study.seed,
+        "draws": study.draws,
+        "command": command,
+        "versions": {**versions, "python": platform.python_version()},
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
 
 
 def _adapt(study: Study, draws: int | None, seed: int | None) -> Study:
