@@ -166,7 +166,7 @@ def test_what_antimony_itself_lets_pass_is_refused():
         read_antimony(text="x = 1; E: at (time > 3): x = 2;")
     with pytest.raises(ModelError, match="no species 'B'"):
         read_antimony(text="species A = 1; k = 1; R: A -> B; k*A")
-    with pytest.raises(UnsupportedError, match="the unit 'furlong_x' is not defined"):
+    with pytest.raises(UnitError, match="Antimony text:1: the unit 'furlong_x' is not defined; define it"):
         read_antimony(text="x = 1; x has furlong_x;")
 
 

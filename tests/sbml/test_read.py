@@ -99,6 +99,20 @@ def test_rates_and_constant_stoichiometry_in_formulas_are_replaced():
     assert model.reactions[0].reactants == (("A", 2.0),)
 
 
+@pytest.mark.parametrize("unit", ["seven", "hot", "none"])
+def test_a_unit_without_a_name_counts_as_not_declared(unit):
+    parts = {
+        "seven": 'kind="second" exponent="1" scale="0" multiplier="7"',
+        "hot": 'kind="kelvin" exponent="1" scale="400" multiplier="1"',
+    }
+    text = "".join(
+        f'<unitDefinition id="{key}"><listOfUnits><unit {part}/></listOfUnits></unitDefinition>'
+        for key, part in parts.items()
+    )
+    model = read_sbml(sbml(parameters=parameter("k", "true", f' value="3" units="{unit}"'), units=text))
+    assert (model.parameters[0].value, model.parameters[0].unit) == (3.0, "")
+
+
 def test_level_2_brings_its_own_units():
     kinetics = PARTS["reactions"].replace(' constant="true"', "")
     text = sbml(
@@ -190,18 +204,6 @@ DELAY = (
         (
             sbml(root=' xmlns:comp="http://www.sbml.org/sbml/level3/version1/comp/version1" comp:required="true"'),
             "SBML text: the SBML package 'comp' is not supported; flatten the model first.",
-        ),
-        (
-            sbml(
-                parameters=parameter("k", "true", ' value="1" units="seven"'),
-                units='<unitDefinition id="seven"><listOfUnits><unit kind="second" exponent="1" scale="0" '
-                'multiplier="7"/></listOfUnits></unitDefinition>',
-            ),
-            "SBML text:5: parameter 'k': the unit 7*s is not supported because it has no name; use a named one.",
-        ),
-        (
-            sbml(parameters=parameter("k", "true", ' value="1" units="none"')),
-            "SBML text:4: parameter 'k': the unit 'none' is not defined.",
         ),
         (
             '<sbml xmlns="http://www.sbml.org/sbml/level1" level="1" version="2"><model name="m"/></sbml>',

@@ -155,8 +155,10 @@ def _missing_units(scan: Scan) -> str:
     for name in sorted(scan.units_used - scan.units_defined):
         try:
             parts = to_parts(name)
-        except UnitError:
-            continue
+        except UnitError as error:
+            raise UnitError(
+                f"{scan.lines[name]}: the unit '{name}' is not defined; define it with 'unit {name} = ...'."
+            ) from error
         formula = " * ".join(f"({p.multiplier * 10.0**p.scale!r} {p.kind})^{p.exponent:g}" for p in parts)
         out.append(f"unit {name} = {formula};")
     return " ".join(out)

@@ -119,7 +119,7 @@ class _Reader:
         self.place = place
         self.level: int = document.getLevel()
         _refuse_unsupported(self.sbml, place)
-        self.units = UnitReader(self.sbml, place.name)
+        self.units = UnitReader(self.sbml)
         self.ruled: set[str] = {r.getVariable() for r in self.sbml.getListOfRules()}
         self.initial: set[str] = {a.getSymbol() for a in self.sbml.getListOfInitialAssignments()}
         self.math = MathReader(functions=dict(self._functions()))
@@ -199,16 +199,16 @@ class _Reader:
         for key, default in kinds.items():
             unit = self._base_unit(key, default)
             if unit is not None:
-                units[key] = self._text(unit, key, self.place.name)
+                units[key] = self._text(unit, key)
         extent = self.units.unit(self.sbml.getExtentUnits()) if self.level == 3 else None
         substance = self._base_unit("substance", "mole")
         if extent is not None and not (substance and extent.same(substance)):
             units["extent"] = self.units.text(self.sbml.getExtentUnits())
         return units
 
-    def _text(self, unit: Unit, key: str, where: str) -> str:
+    def _text(self, unit: Unit, key: str) -> str:
         attribute = self._base_attribute(key)
-        return self.units.text(attribute, f"{where}: ") if attribute else readable(unit, where=f"{where}: ")
+        return self.units.text(attribute) if attribute else readable(unit)
 
     def _base_attribute(self, key: str) -> str:
         if self.level == 3:
@@ -253,7 +253,7 @@ class _Reader:
         return Compartment(
             id=key,
             size=size,
-            unit=self.units.text(c.getUnits(), f"{where}: ") or (readable(unit) if unit else ""),
+            unit=self.units.text(c.getUnits()) or (readable(unit) if unit else ""),
             name=c.getName() or "",
             annotations=read_annotations(c),
         )
@@ -264,9 +264,7 @@ class _Reader:
             raise UnsupportedError(f"{where}: species '{key}' has a conversionFactor, which is not supported.")
         substance_only = bool(s.getHasOnlySubstanceUnits())
         amount = bool(s.isSetInitialAmount()) or (substance_only and not s.isSetInitialConcentration())
-        declared, called = s.getSubstanceUnits(), f"{where}: species '{key}': "
-        if declared and self.units.unit(declared) is None:
-            raise UnsupportedError(f"{called}the unit '{declared}' is not defined.")
+        declared = s.getSubstanceUnits()
         unit = self.units.unit(declared) if declared else self._base_unit("substance", "mole")
         size = sizes.get(s.getCompartment())
         if not amount:
@@ -275,7 +273,7 @@ class _Reader:
             id=key,
             compartment=s.getCompartment(),
             initial=_initial(s),
-            unit=self.units.text(declared) if amount and declared else readable(unit, where=called) if unit else "",
+            unit=self.units.text(declared) if amount and declared else readable(unit) if unit else "",
             amount=amount,
             substance_only=substance_only,
             boundary=bool(s.getBoundaryCondition()),
@@ -285,12 +283,11 @@ class _Reader:
         )
 
     def _parameter(self, p: Any, key: str) -> Parameter:
-        where = f"{self._where(p, key)}: "
         evidence = read_evidence(p)
         return Parameter(
             id=key,
             value=float(p.getValue()) if p.isSetValue() else 0.0,
-            unit=self.units.text(p.getUnits() or "", f"{where}parameter '{key}': "),
+            unit=self.units.text(p.getUnits() or ""),
             name=p.getName() or "",
             constant=bool(p.getConstant()) if hasattr(p, "getConstant") and "." not in key else True,
             annotations=read_annotations(p),

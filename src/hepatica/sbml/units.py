@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import libsbml
 
-from hepatica.errors import UnitError, UnsupportedError
+from hepatica.errors import UnitError
 from hepatica.model.dimensions import DIMENSIONLESS, Unit, parse_unit
 
 _FROM_KIND = {
@@ -41,45 +41,38 @@ def from_kind(kind: str) -> Unit | None:
     return parse_unit(_FROM_KIND[kind]) if kind in _FROM_KIND else None
 
 
-def from_parts(parts: Sequence[UnitPart], where: str = "") -> Unit:
+def from_parts(parts: Sequence[UnitPart]) -> Unit | None:
     """Give the unit that the parts of a definition multiply to.
 
-    Raises
-    ------
-    UnsupportedError
-        When a part is of an unknown kind (degrees Celsius) or no positive number.
+    Nothing when a part is of a kind that hepatica does not know (degrees Celsius) or no positive number.
     """
     total = DIMENSIONLESS
     for part in parts:
         kind = from_kind(part.kind)
         if kind is None:
-            raise UnsupportedError(f"{where}the unit kind '{part.kind}' is not supported.")
+            return None
         factor = part.multiplier * 10.0**part.scale if abs(part.scale) < 300 else 0.0
         if not (math.isfinite(factor) and factor > 0 and abs(part.exponent) < 20):
-            raise UnsupportedError(f"{where}the unit '{part.kind}' has a factor or exponent that is not supported.")
+            return None
         total = total.times(Unit(factor).times(kind), part.exponent)
     return total
 
 
-def readable(unit: Unit, hint: str = "", where: str = "") -> str:
+def readable(unit: Unit, hint: str = "") -> str:
     """Give a text for a unit: the hint when it says the same, else one built from nM, min, litre, ...
 
-    Raises
-    ------
-    UnsupportedError
-        When there is no name for the unit, such as 7 seconds.
+    A unit without a name, such as 7 seconds, gives nothing: as if it were not declared.
     """
     if hint and _means(hint, unit):
         return hint
-    if not _means(unit.text, unit):
-        raise UnsupportedError(f"{where}the unit {unit.text} is not supported because it has no name; use a named one.")
-    return unit.text
+    return unit.text if _means(unit.text, unit) else ""
 
 
 def _means(text: str, unit: Unit) -> bool:
     try:
-        return from_parts(to_parts(text)).same(unit) or parse_unit(text).same(unit)
-    except (UnitError, UnsupportedError):
+        parts = from_parts(to_parts(text))
+        return (parts is not None and parts.same(unit)) or parse_unit(text).same(unit)
+    except UnitError:
         return False
 
 
@@ -144,20 +137,19 @@ def unit_id(text: str) -> str:
 class UnitReader:
     """Units of one SBML document, as readable texts.
 
+    Units never change a number, so that one that is undefined, or that has no name, counts as not declared.
+
     Parameters
     ----------
     document_model
         ``libsbml.Model``.
-    name
-        File name for error messages.
     """
 
-    def __init__(self, document_model: Any, name: str) -> None:
+    def __init__(self, document_model: Any) -> None:
         self._hints: dict[str, str] = {}
         self._units: dict[str, Unit] = {}
         for definition in document_model.getListOfUnitDefinitions():
             key = definition.getId()
-            where = f"{name}:{definition.getLine()}: unitDefinition '{key}': "
             parts = [
                 UnitPart(
                     _kind(unit.getKind()),
@@ -169,7 +161,9 @@ class UnitReader:
             ]
             if not parts and not definition.isSetName():
                 continue
-            unit, hint = from_parts(parts, where), definition.getName() or ""
+            unit, hint = from_parts(parts), definition.getName() or ""
+            if unit is None:
+                continue
             named = bool(hint) and _means(hint, unit)
             self._units[key] = parse_unit(hint) if named else unit
             self._hints[key] = hint if named else ""
@@ -178,14 +172,12 @@ class UnitReader:
         """Give the unit of an id or kind; nothing when it is not defined."""
         return self._units.get(key) or from_kind(key)
 
-    def text(self, key: str, where: str = "") -> str:
+    def text(self, key: str) -> str:
         """Give the readable text of an id or kind; empty when nothing is declared."""
         unit = self.unit(key) if key else None
         if unit is None:
-            if not key:
-                return ""
-            raise UnsupportedError(f"{where}the unit '{key}' is not defined.")
-        return readable(unit, self._hints.get(key, "") or (key if key in {"litre", "dimensionless"} else ""), where)
+            return ""
+        return readable(unit, self._hints.get(key, "") or (key if key in {"litre", "dimensionless"} else ""))
 
 
 def _kind(code: int) -> str:
