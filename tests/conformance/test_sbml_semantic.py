@@ -68,7 +68,7 @@ def mismatches(archive: zipfile.ZipFile, case: dict[str, str]) -> list[str]:
     species = {s.id: s for s in model.species}
     wrong = []
     for name in variables:
-        got, want = values[:, kernel.observables.index(name)], expected[:, header.index(name)]
+        got, want = values[:, kernel.observables.index(name)], expected[:, header.index(name, 1)]
         if name in species:
             size = values[:, kernel.observables.index(species[name].compartment)]
             if name in names(asked.get("amount", "")) and not species[name].substance_only:

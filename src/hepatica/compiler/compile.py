@@ -1,6 +1,7 @@
 """The stages in order: model -> system -> Jacobian -> programs -> IR -> machine code."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -11,13 +12,14 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from hepatica.compiler import cache as disk
+from hepatica.compiler.graph import Node
 from hepatica.compiler.jacobian import build_jacobian, plan_elimination
-from hepatica.compiler.kernel import Kernel, Reference
+from hepatica.compiler.kernel import Conditions, EventTable, Kernel, Reference
 from hepatica.compiler.lower import Program, lower_factor, lower_outputs, lower_rhs, lower_solve
 from hepatica.compiler.system import System, build_system
 from hepatica.compiler.tableaux import TABLEAUX
 from hepatica.compiler.targets.llvm import Layout, exported, layout_for, write_ir
-from hepatica.errors import ComputationError, UnsupportedError
+from hepatica.errors import ComputationError
 from hepatica.model import Model
 
 METHODS = tuple(TABLEAUX.values())
@@ -63,7 +65,7 @@ def compile_model(
 
 
 def programs_of(system: System) -> tuple[tuple[Program, ...], dict[str, int]]:
-    """Lower a system to its five programs, with the lengths of the work arrays."""
+    """Lower a system to its programs, with the lengths of the work arrays."""
     jacobian = build_jacobian(system)
     plan = plan_elimination(len(system.states), jacobian.entries)
     programs = (
@@ -72,19 +74,49 @@ def programs_of(system: System) -> tuple[tuple[Program, ...], dict[str, int]]:
         lower_solve(plan),
         lower_outputs("observe", system.graph, system.observed, ("y", "p", "o")),
         lower_outputs("initial", system.graph, system.initial, ("p", "o")),
+        lower_outputs("watch", system.graph, _watched(system), ("y", "p", "o")),
+        lower_outputs("happen", system.graph, _happening(system), ("y", "p", "o")),
+        lower_outputs("remember", system.graph, (*system.delayed, *system.delays, *system.before), ("y", "p", "o")),
     )
     return programs, {"lu": len(plan.slot), "w": max(1, len(system.rates), len(jacobian.partials))}
 
 
+def _watched(system: System) -> tuple[Node, ...]:
+    return (*system.watch.switches, *system.watch.triggers, *system.watch.times)
+
+
+def _happening(system: System) -> tuple[Node, ...]:
+    """Delay and priority of each event, then the new values of all events."""
+    events = system.happenings
+    return (*(n for e in events for n in (e.delay, e.priority)), *(n for e in events for _, n in e.assignments))
+
+
+def _conditions(system: System) -> Conditions:
+    events = tuple(
+        EventTable(
+            initial_value=e.initial_value, persistent=e.persistent, at_trigger=e.at_trigger, states=tuple(i for i, _ in e.assignments)
+        )
+        for e in system.happenings
+    )  # fmt: skip
+    watch = system.watch
+    return Conditions(
+        switches=len(watch.switches),
+        times=len(watch.times),
+        sampled=watch.sampled,
+        events=events,
+        delayed=len(system.delayed),
+        delays=len(system.delays),
+    )
+
+
 def _generate(model: Model, observables: tuple[str, ...] | None, lanes: int) -> tuple[dict[str, Any], bytes]:
     system = build_system(model, observables)
-    if not system.states:
-        raise UnsupportedError(f"model '{model.id}' has nothing that changes with time; there is nothing to simulate.")
     programs, sizes = programs_of(system)
     layout = layout_for(lanes, METHODS)
-    text = write_ir(programs, layout, METHODS, len(system.states), x86=_is_x86())
+    text = write_ir(programs, layout, METHODS, len(system.states), system.differential, x86=_is_x86())
     description = {
         "states": system.states, "parameters": system.parameters, "observables": system.observables,
+        "differential": system.differential, "indirect": system.indirect, "conditions": asdict(_conditions(system)),
         "p0": system.p0, "lanes": layout.lanes, "slots": layout.slots, "sizes": sizes,
     }  # fmt: skip
     return description, _assemble(text)
@@ -110,10 +142,17 @@ def _link(key: str, description: dict[str, Any], code: bytes, reference: Callabl
     library = builder.link(engine, f"hepatica_{key[:16]}")
     return Kernel(
         digest=key, states=tuple(description["states"]), parameters=tuple(description["parameters"]),
-        observables=tuple(description["observables"]), p0=np.array(description["p0"], dtype=float),
+        observables=tuple(description["observables"]), differential=description["differential"],
+        indirect=tuple(description["indirect"]), conditions=_read_conditions(description["conditions"]),
+        p0=np.array(description["p0"], dtype=float),
         lanes=description["lanes"], slots=description["slots"], sizes=description["sizes"],
         addresses={name: library[name] for name in names}, reference=reference, keep=(engine, library),
     )  # fmt: skip
+
+
+def _read_conditions(data: Mapping[str, Any]) -> Conditions:
+    events = tuple(EventTable(**{**e, "states": tuple(e["states"])}) for e in data["events"])
+    return Conditions(**{**data, "events": events})
 
 
 def _key(model: Model, observables: tuple[str, ...] | None, lanes: int) -> str:

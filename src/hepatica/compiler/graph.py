@@ -4,8 +4,11 @@ Every distinct expression is one node, an integer; a node is ``(operator, argume
 ``("y", i)`` for state i, ``("p", i)`` for parameter i. Truth values are 1.0 and 0.0.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from hepatica.errors import UnsupportedError
 
@@ -14,7 +17,21 @@ Leaf = tuple[str, int]
 Entry = tuple[Any, ...]
 
 COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
+STEPS = frozenset({"floor", "ceil"})
 LEAVES = frozenset({"num", "y", "p"})
+
+
+def _factorial(x: float) -> float:
+    return math.gamma(x + 1.0) if 0 <= x <= 170 else math.inf if x > 170 else math.nan
+
+
+FOLD: Mapping[str, Callable[..., Any]] = {
+    "pow": np.power, "exp": np.exp, "ln": np.log, "sqrt": np.sqrt, "abs": np.abs, "floor": np.floor, "ceil": np.ceil,
+    "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
+    "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "min": np.minimum, "max": np.maximum,
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+    "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "factorial": _factorial,
+}  # fmt: skip
 
 
 class Graph:
@@ -38,7 +55,7 @@ class Graph:
 
     def number(self, value: float) -> Node:
         """Give the node of a constant."""
-        return self.make("num", float(value))
+        return self.make("num", math.nan if value != value else float(value))  # one object, so that NaN finds itself
 
     def value(self, node: Node) -> float | None:
         """Give the number of a constant node, or ``None``."""
@@ -133,7 +150,7 @@ class Graph:
     def pow(self, a: Node, b: Node) -> Node:
         """``a ** b``; small integer exponents become products."""
         n = self.value(b)
-        if n is not None and n == int(n) and abs(n) <= 16:
+        if n is not None and abs(n) <= 16 and n == int(n):
             out, base, k = self.number(1.0), a, int(abs(n))
             while k:
                 if k & 1:
@@ -144,14 +161,61 @@ class Graph:
             return out if n > 0 else self.inv(out)
         if n == 0.5:
             return self.call("sqrt", a)
-        x = self.value(a)
-        if x is not None and n is not None and x > 0:
-            return self.number(x**n)
-        return self.make("pow", a, b)
+        return self.call("pow", a, b)
 
     def call(self, name: str, *arguments: Node) -> Node:
-        """Any other operator."""
+        """Any other operator; of constants it gives a constant."""
+        values = [self.value(a) for a in arguments]
+        numbers = [v for v in values if v is not None]
+        if len(numbers) == len(values):
+            with np.errstate(all="ignore"):
+                return self.number(float(FOLD[name](*numbers)))
         return self.make(name, *arguments)
+
+    def replaced(self, nodes: Sequence[Node], by: Mapping[Node, Node]) -> list[Node]:
+        """Give nodes with inner nodes replaced by others."""
+        memo = dict(by)
+        for node in nodes:
+            stack = [node]
+            while stack:
+                top = stack[-1]
+                entry = self.nodes[top]
+                if top in memo or entry[0] in LEAVES:
+                    memo.setdefault(top, top)
+                    stack.pop()
+                    continue
+                missing = [int(c) for c in entry[1:] if int(c) not in memo]
+                if missing:
+                    stack.extend(missing)
+                    continue
+                children = [memo[int(c)] for c in entry[1:]]
+                memo[top] = top if children == list(entry[1:]) else self._rebuilt(str(entry[0]), children)
+                stack.pop()
+        return [memo[n] for n in nodes]
+
+    def _rebuilt(self, name: str, children: list[Node]) -> Node:
+        direct: dict[str, Callable[..., Node]] = {
+            "+": self.add, "-": self.sub, "*": self.mul, "neg": self.neg, "inv": self.inv, "pow": self.pow, "select": self.select,
+        }  # fmt: skip
+        return direct[name](*children) if name in direct else self.make(name, *children)
+
+    def inner(self, nodes: Sequence[Node]) -> Iterator[Node]:
+        """Give every node that some nodes consist of, once, children first."""
+        seen: set[Node] = set()
+        for node in nodes:
+            stack = [node]
+            while stack:
+                top = stack[-1]
+                children = [] if self.nodes[top][0] in LEAVES else [int(c) for c in self.nodes[top][1:]]
+                missing = [c for c in children if c not in seen]
+                if top in seen:
+                    stack.pop()
+                elif missing:
+                    stack.extend(missing)
+                else:
+                    seen.add(top)
+                    stack.pop()
+                    yield top
 
     def select(self, condition: Node, a: Node, b: Node) -> Node:
         """``a`` where ``condition`` holds, else ``b``."""
@@ -244,6 +308,10 @@ class Graph:
             return self.neg(self.mul(d[0], self.mul(node, node)))
         if name == "select":
             return self.select(arguments[0], d[1], d[2])
+        if name == "past":
+            return self.mul(d[2], self.make("past_slope", *arguments))
+        if name == "past_slope":
+            return self.number(0.0)
         if name in {"min", "max"}:
             first = self.call("le" if name == "min" else "ge", *arguments)
             return self.select(first, d[0], d[1])

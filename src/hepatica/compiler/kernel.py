@@ -7,12 +7,60 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepatica.compiler.cache import cache_folder
 from hepatica.compiler.reference import Reference
 from hepatica.compiler.system import CLOCK
 from hepatica.compiler.tableaux import TABLEAUX, Tableau
 from hepatica.errors import NotFoundError, did_you_mean
 
-__all__ = ["CLOCK", "TABLEAUX", "Kernel", "Reference", "Tableau"]
+__all__ = ["CLOCK", "TABLEAUX", "Conditions", "EventTable", "Kernel", "Reference", "Tableau", "cache_folder"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTable:
+    """What of an event does not change: see :class:`~hepatica.model.Event`; ``states`` are those that it gives values."""
+
+    initial_value: bool
+    persistent: bool
+    at_trigger: bool
+    states: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What is watched during a run.
+
+    Parameters
+    ----------
+    switches
+        Number of conditions held within a step. In p the parameters are followed by the address of the past, where one is
+        kept, by the modes, and by one that frees them.
+    times
+        Number of conditions that depend on time only.
+    sampled
+        Whether others are there, so that the inside of a step is looked at too.
+    events
+        One table for each event.
+    delayed, delays
+        Number of quantities whose past is kept, and of delays.
+    """
+
+    switches: int = 0
+    times: int = 0
+    sampled: bool = False
+    events: tuple[EventTable, ...] = ()
+    delayed: int = 0
+    delays: int = 0
+
+    @property
+    def hidden(self) -> int:
+        """Entries of p behind the parameters."""
+        return self.switches + bool(self.switches) + bool(self.delayed)
+
+    @property
+    def seen(self) -> int:
+        """Number of values that are looked at after a step."""
+        return self.switches + len(self.events) + self.times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +73,11 @@ class Kernel:
         Identifies model, observables, compiler and processor.
     states, parameters, observables
         Names of y, p and of what can be read out.
+    differential, indirect
+        Number of differential states (algebraic ones come last); states that hold something else than the value of their
+        name.
+    conditions
+        What is watched during a run.
     p0
         Parameter values of the model, shape (parameters,).
     lanes, slots
@@ -43,6 +96,9 @@ class Kernel:
     states: tuple[str, ...]
     parameters: tuple[str, ...]
     observables: tuple[str, ...]
+    differential: int
+    indirect: tuple[str, ...]
+    conditions: Conditions
     p0: NDArray[np.float64]
     lanes: int
     slots: int

@@ -101,7 +101,10 @@ def lower_rhs(system: System) -> Program:
 
 
 def lower_factor(system: System, jacobian: Jacobian, plan: Elimination) -> Program:
-    """``lu`` = factors of ``diag(ihg) - J(y, p)``, rows in pivot order, inverse pivots on the diagonal."""
+    """``lu`` = factors of ``diag(ihg) - J(y, p)``, rows in pivot order, inverse pivots on the diagonal.
+
+    Rows of algebraic states have no ``ihg``.
+    """
     program = Program("factor", ("y", "p", "ihg", "lu", "w"))
     lowering = _Lowering(system.graph, program)
     for k, partial in enumerate(jacobian.partials):
@@ -110,8 +113,10 @@ def lower_factor(system: System, jacobian: Jacobian, plan: Elimination) -> Progr
     for i in range(len(plan.order)):
         row: dict[int, int | None] = {}
         for j in (*plan.lower[i], i, *plan.upper[i]):
-            base = program.emit("load", "ihg", 0) if i == j else None
+            base = program.emit("load", "ihg", 0) if i == j and plan.order[i] < system.differential else None
             row[j] = _accumulate(program, base, [(slot, -c) for slot, c in entries.get((i, j), ())])
+        if row[i] is None:  # an algebraic equation that does not name its variable: singular
+            row[i] = program.emit("const", 0.0)
         for k in plan.lower[i]:
             ratio = program.emit("*", row.pop(k), program.emit("load", "lu", plan.slot[k, k]))
             program.emit("store", "lu", plan.slot[i, k], ratio)
@@ -122,7 +127,12 @@ def lower_factor(system: System, jacobian: Jacobian, plan: Elimination) -> Progr
                     row[j] = (
                         program.emit("*", negative, u) if row[j] is None else program.emit("fma", negative, u, row[j])
                     )
-        program.emit("store", "lu", plan.slot[i, i], program.emit("inv", row.pop(i)))
+        pivot = row.pop(i)
+        inverse = program.emit("inv", pivot)
+        if plan.order[i] in system.loose:
+            zero = program.emit("const", 0.0)
+            inverse = program.emit("select", program.emit("eq", pivot, zero), zero, inverse)
+        program.emit("store", "lu", plan.slot[i, i], inverse)
         for j, x in row.items():
             program.emit("store", "lu", plan.slot[i, j], x)
     return program

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 class Reference:
     """Right-hand side, Jacobian, observables and initial values of a model as plain functions.
 
-    Lanes are the last axis: ``y`` (states, lanes), ``p`` (parameters, lanes).
+    Lanes are the last axis: ``y`` (states, lanes), ``p`` (parameters, lanes). Conditions are those of the given state.
 
     Parameters
     ----------
@@ -37,13 +37,15 @@ class Reference:
     def rhs(self, y: Array, p: Array) -> Array:
         """Give dy/dt, shape (states, lanes)."""
         out = np.zeros_like(y)
-        interpret(self._rhs, {"y": y, "p": p, "b": out, "w": np.zeros((len(self.system.rates), y.shape[1]))})
+        interpret(
+            self._rhs, {"y": y, "p": self._freed(p), "b": out, "w": np.zeros((len(self.system.rates), y.shape[1]))}
+        )
         return out
 
     def jacobian(self, y: Array, p: Array) -> Array:
         """Give d(dy/dt)/dy, shape (states, states, lanes)."""
         size, lanes = y.shape
-        partials = self._outputs(self._partials, len(self._jacobian.partials), lanes, y=y, p=p)
+        partials = self._outputs(self._partials, len(self._jacobian.partials), lanes, y=y, p=self._freed(p))
         out = np.zeros((size, size, lanes))
         for (i, j), terms in self._jacobian.entries.items():
             for slot, coefficient in terms:
@@ -57,6 +59,10 @@ class Reference:
     def initial(self, p: Array) -> Array:
         """Give the initial states, shape (states, lanes)."""
         return self._outputs(self._initial, len(self.system.initial), p.shape[1], p=p)
+
+    def _freed(self, p: Array) -> Array:
+        """Give the parameters with the hidden ones behind them, so that no condition is held."""
+        return np.vstack([p, np.ones((self.system.watch.hidden, p.shape[1]))])
 
     @staticmethod
     def _outputs(program: Program, size: int, lanes: int, **arrays: Array) -> Array:

@@ -1,54 +1,96 @@
-"""Model -> system of differential equations as one expression graph."""
+"""Model -> system of differential and algebraic equations as one expression graph."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from hepatica.compiler.formulas import Formulas
 from hepatica.compiler.graph import Graph, Node
-from hepatica.errors import ModelError, NotFoundError, UnsupportedError, did_you_mean
-from hepatica.model import Apply, Expression, Model, Number, Rule, Species, Symbol, uses_time
+from hepatica.compiler.names import CLOCK, Names
+from hepatica.compiler.switches import Watch, hold_conditions, watch_conditions
+from hepatica.errors import NotFoundError, did_you_mean
+from hepatica.model import Event, Model
 
-CLOCK = "time"
+__all__ = ["CLOCK", "Happening", "System", "build_system"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """An event: its delay, priority and new values of states as nodes.
+
+    Parameters
+    ----------
+    delay, priority
+        Nodes; the delay is zero, the priority minus infinity, where the event has none.
+    assignments
+        (state, its new value).
+    initial_value, persistent, at_trigger
+        As in :class:`~hepatica.model.Event`.
+    """
+
+    delay: Node
+    priority: Node
+    assignments: tuple[tuple[int, Node], ...]
+    initial_value: bool
+    persistent: bool
+    at_trigger: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """``dy/dt = stoichiometry . rates(y, p)``.
+    """``M dy/dt = stoichiometry . rates(y, p)``, where M has ones for the differential states and zeros for the rest.
 
     Parameters
     ----------
     graph
         Holds every node below.
     states, parameters
-        Names of y and p.
+        Names of y and p; the initial values of states that are numbers stand among the parameters, under the state's name.
+    differential
+        How many states are differential; the algebraic ones come last.
+    loose
+        Algebraic states that stay as they are where their equation says nothing: of fast reactions that are switched off.
+    indirect
+        States that hold something else than the value of their name: amounts where a compartment changes.
     p0
         Values of the parameters in the model.
     initial
         One node for each state: its value at time zero as a function of p.
     rates
-        One node for each flux that changes a state.
+        One node for each flux that changes a state, and for each algebraic equation.
     stoichiometry
         For each flux the states it changes: ``((state, coefficient), ...)``.
     observables
         Names, and one node for each.
+    watch, happenings
+        Conditions that change during a run, and events.
+    delayed, delays, before
+        Nodes whose past is needed, how long ago, and what they were before the start.
     """
 
     graph: Graph
     states: tuple[str, ...]
     parameters: tuple[str, ...]
+    differential: int
+    loose: frozenset[int]
+    indirect: tuple[str, ...]
     p0: tuple[float, ...]
     initial: tuple[Node, ...]
     rates: tuple[Node, ...]
     stoichiometry: tuple[tuple[tuple[int, float], ...], ...]
     observables: tuple[str, ...]
     observed: tuple[Node, ...]
+    watch: Watch
+    happenings: tuple[Happening, ...]
+    delayed: tuple[Node, ...]
+    delays: tuple[Node, ...]
+    before: tuple[Node, ...]
 
 
 def build_system(model: Model, observables: Sequence[str] | None = None) -> System:
-    """Write a model as ordinary differential equations.
+    """Write a model as differential and algebraic equations.
 
-    A species is a state in its own units: a concentration, or an amount where the model says so. A model that names time
-    gets one more state, the clock, so that the equations are autonomous.
+    A species is a state in its own units: a concentration, or an amount where the model says so or its compartment
+    changes. A model that names time gets one more state, the clock, so that the equations are autonomous.
 
     Parameters
     ----------
@@ -62,193 +104,105 @@ def build_system(model: Model, observables: Sequence[str] | None = None) -> Syst
     ModelError, NotFoundError, UnsupportedError
         When a symbol is undefined or circular, an observable is unknown, or a construct is not supported.
     """
-    return _Builder(model).build(observables)
+    names, graph = Names(model), Graph()
+    formulas = Formulas(names, graph)
+    rates, stoichiometry = _fluxes(names, formulas)
+    chosen = _observable_names(names, formulas, observables)
+    observed = tuple(formulas.symbol(name) for name in chosen)
+    initial = tuple(formulas.start(name) for name in names.states)
+    triggers = tuple(formulas.node(e.trigger) for e in model.events)
+    happenings = tuple(_happening(names, formulas, e) for e in model.events)
+    held, switches = hold_conditions(graph, rates, triggers, len(formulas.parameters) + bool(formulas.delayed))
+    clock = names.index.get(CLOCK, -1)
+    moved = {i for entries in stoichiometry for i, _ in entries}
+    still = frozenset(i for i in range(len(names.states)) if i not in moved)
+    return System(
+        graph=graph, states=tuple(names.states), parameters=tuple(formulas.parameters),
+        differential=len(names.differential), loose=frozenset(names.index[n] for n in names.pools.pivots),
+        indirect=tuple(n for n in names.states if names.by_amount(n)),
+        p0=tuple(formulas.p0), initial=initial, rates=tuple(held), stoichiometry=tuple(stoichiometry),
+        observables=chosen, observed=observed, watch=watch_conditions(graph, switches, triggers, clock, still),
+        happenings=happenings, delayed=tuple(formulas.delayed), delays=tuple(dict.fromkeys(formulas.delays)),
+        before=tuple(formulas.before),
+    )  # fmt: skip
 
 
-class _Builder:
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self.graph = Graph()
-        self.assigned: dict[str, Rule] = {r.variable: r for r in model.rules if r.kind == "assignment"}
-        self.rate_rules: dict[str, Rule] = {r.variable: r for r in model.rules if r.kind == "rate"}
-        self.initials: dict[str, Expression] = {a.symbol: a.expression for a in model.initial_assignments}
-        self.initials |= self._resized(self.initials)
-        self.species = {s.id: s for s in model.species}
-        changed = {name for r in model.reactions for name, _ in (*r.reactants, *r.products)}
-        moving = [
-            s.id for s in model.species if s.id in changed and not (s.boundary or s.constant or s.id in self.assigned)
-        ]
-        self.states = list(dict.fromkeys([*moving, *self.rate_rules]))
-        if self._names_time():
-            self.states.append(CLOCK)
-        self.parameters: list[str] = []
-        self.p0: list[float] = []
-        self.leaf: dict[str, Node] = {name: self.graph.make("y", i) for i, name in enumerate(self.states)}
-        values = [(c.id, c.size) for c in model.compartments] + [(p.id, p.value) for p in model.parameters]
-        for name, value in [*values, *((s.id, self._initial_value(s)) for s in model.species)]:
-            if name in self.leaf or name in self.assigned or self._is_derived(name):
+def _observable_names(names: Names, formulas: Formulas, observables: Sequence[str] | None) -> tuple[str, ...]:
+    if observables is None:
+        return names.model.observables or tuple(n for n in (*names.states, *names.assigned) if n != CLOCK)
+    known = {*names.index, *names.assigned, *formulas.parameters, *names.reactions} - {CLOCK}
+    for name in observables:
+        if name not in known and not names.derived(name):
+            raise NotFoundError(f"model '{names.model.id}' has no observable '{name}'.{did_you_mean(name, known)}")
+    return tuple(observables)
+
+
+def _fluxes(names: Names, formulas: Formulas) -> tuple[list[Node], list[tuple[tuple[int, float], ...]]]:
+    """Give the fluxes with the states that they change, and behind them the algebraic equations."""
+    graph = formulas.graph
+    rates: list[Node] = []
+    stoichiometry: list[tuple[tuple[int, float], ...]] = []
+
+    def add(node: Node, *entries: tuple[int, float]) -> None:
+        if entries and not graph.is_number(node, 0.0):
+            rates.append(node)
+            stoichiometry.append(tuple(sorted(entries)))
+
+    for reaction in names.model.reactions:
+        groups: dict[Node | None, list[tuple[int, float]]] = {}
+        for name, change in ({} if reaction.fast else formulas.changes(reaction.id)).items():
+            i, number = names.index[name], graph.value(change)
+            if i >= len(names.differential):
                 continue
-            self.leaf[name] = self.graph.make("p", len(self.p0))
-            self.parameters.append(name)
-            self.p0.append(value)
-        self.now: dict[str, Node] = {}
-        self.start: dict[str, Node] = {}
-        self.open: list[str] = []
+            divisor = formulas.divisor(name)
+            if number is None:
+                flux = graph.mul(formulas.symbol(reaction.id), change)
+                add(flux if divisor is None else graph.divide_out(flux, divisor), (i, 1.0))
+            elif number:
+                groups.setdefault(divisor, []).append((i, number))
+        for divisor, entries in groups.items():
+            flux = formulas.symbol(reaction.id)
+            add(flux if divisor is None else graph.divide_out(flux, divisor), *entries)
+    for name, expression in names.rate_rules.items():
+        add(formulas.node(expression), (names.index[name], 1.0))
+    if CLOCK in names.index:
+        add(graph.number(1.0), (names.index[CLOCK], 1.0))
+    for name, expression in names.algebraic.items():
+        rates.append(formulas.node(expression))
+        stoichiometry.append(((names.index[name], 1.0),))
+    for pivot, balance in zip(names.pools.pivots, names.pools.balances, strict=True):
+        total = graph.number(0.0)
+        for reaction_id, coefficient in balance.items():
+            total = graph.add(total, graph.mul(graph.number(coefficient), formulas.symbol(reaction_id)))
+        rates.append(total)
+        stoichiometry.append(((names.index[pivot], 1.0),))
+    return rates, stoichiometry
 
-    def _names_time(self) -> bool:
-        model = self.model
-        found = any(uses_time(r.rate) for r in model.reactions) or any(uses_time(r.expression) for r in model.rules)
-        if found and CLOCK in model.by_id:
-            raise UnsupportedError(
-                f"model '{model.id}' names an element 'time' and also uses time; rename the element."
-            )
-        return found
 
-    def _is_derived(self, name: str) -> bool:
-        """A quantity that only an initial assignment defines and nothing changes is an expression of the parameters."""
-        return name in self.initials and name not in self.states
+def _happening(names: Names, formulas: Formulas, event: Event) -> Happening:
+    graph = formulas.graph
+    new = {name: formulas.node(x) for name, x in event.assignments}
 
-    def _resized(self, initials: dict[str, Expression]) -> dict[str, Expression]:
-        """Initial values in the other unit than the species' own, in compartments whose size an initial assignment sets."""
-        found: dict[str, Expression] = {}
-        for species in self.model.species:
-            if (
-                species.compartment in initials
-                and species.id not in initials
-                and species.amount != species.substance_only
-            ):
-                operator: Literal["/", "*"] = "/" if species.amount else "*"
-                found[species.id] = Apply(operator, (Number(species.initial), Symbol(species.compartment)))
-        return found
+    def value(name: str) -> Node:
+        return new[name] if name in new else formulas.symbol(name)
 
-    def _initial_value(self, species: Species) -> float:
-        size = next(c.size for c in self.model.compartments if c.id == species.compartment)
-        if species.substance_only:
-            return species.initial if species.amount else species.initial * size
-        return species.initial / size if species.amount else species.initial
+    def amount(name: str) -> Node:
+        species = names.species[name]
+        if name not in new:
+            return formulas.amount(name)
+        return new[name] if species.substance_only else graph.mul(new[name], value(species.compartment))
 
-    def build(self, observables: Sequence[str] | None) -> System:
-        model = self.model
-        for rule in self.rate_rules.values():
-            if rule.variable in {c.id for c in model.compartments}:
-                raise UnsupportedError(
-                    f"{model.where(rule.variable)}compartment '{rule.variable}' changes with time; hepatica needs constant compartments."
-                )
-        rates, stoichiometry = self._fluxes()
-        names = self._observable_names(observables)
-        observed = tuple(self._symbol(name, initial=False) for name in names)
-        initial = tuple(self._symbol(name, initial=True) for name in self.states)
-        return System(
-            graph=self.graph, states=tuple(self.states), parameters=tuple(self.parameters), p0=tuple(self.p0), initial=initial,
-            rates=tuple(rates), stoichiometry=tuple(stoichiometry), observables=names, observed=observed,
-        )  # fmt: skip
-
-    def _observable_names(self, observables: Sequence[str] | None) -> tuple[str, ...]:
-        known = [*self.states, *self.assigned, *self.parameters]
-        if observables is None:
-            return self.model.observables or tuple(n for n in (*self.states, *self.assigned) if n != CLOCK)
-        for name in observables:
-            if name not in known and not self._is_derived(name):
-                raise NotFoundError(f"model '{self.model.id}' has no observable '{name}'.{did_you_mean(name, known)}")
-        return tuple(observables)
-
-    def _fluxes(self) -> tuple[list[Node], list[tuple[tuple[int, float], ...]]]:
-        index = {name: i for i, name in enumerate(self.states)}
-        rates: list[Node] = []
-        stoichiometry: list[tuple[tuple[int, float], ...]] = []
-        for reaction in self.model.reactions:
-            rate = self._node(reaction.rate, initial=False)
-            net: dict[str, float] = {}
-            for sign, side in ((-1.0, reaction.reactants), (1.0, reaction.products)):
-                for name, coefficient in side:
-                    if name in index and name not in self.rate_rules:
-                        net[name] = net.get(name, 0.0) + sign * coefficient
-            groups: dict[str | None, list[tuple[int, float]]] = {}
-            for name, coefficient in net.items():
-                species = self.species[name]
-                divisor = None if species.substance_only else species.compartment
-                if coefficient:
-                    groups.setdefault(divisor, []).append((index[name], coefficient))
-            for divisor, entries in groups.items():
-                flux = rate if divisor is None else self.graph.divide_out(rate, self._symbol(divisor, initial=False))
-                if not self.graph.is_number(flux, 0.0):
-                    rates.append(flux)
-                    stoichiometry.append(tuple(sorted(entries)))
-        for rule in self.rate_rules.values():
-            rates.append(self._node(rule.expression, initial=False))
-            stoichiometry.append(((index[rule.variable], 1.0),))
-        if CLOCK in index:
-            rates.append(self.graph.number(1.0))
-            stoichiometry.append(((index[CLOCK], 1.0),))
-        return rates, stoichiometry
-
-    def _symbol(self, name: str, *, initial: bool) -> Node:
-        memo = self.start if initial else self.now
-        if name in memo:
-            return memo[name]
-        expression: Expression | None = None
-        if name in self.assigned:
-            expression = self.assigned[name].expression
-        elif name in self.initials and (initial or self._is_derived(name)):
-            expression = self.initials[name]
-        if expression is None:
-            node = self._leaf(name, initial=initial)
-        else:
-            if name in self.open:
-                loop = " -> ".join([*self.open[self.open.index(name) :], name])
-                raise ModelError(
-                    f"{self.model.where(name)}the rules of model '{self.model.id}' run in a circle: {loop}."
-                )
-            self.open.append(name)
-            # a quantity that an initial assignment fixes looks at the start of everything else
-            node = self._node(expression, initial=initial or name not in self.assigned)
-            self.open.pop()
-        memo[name] = node
-        return node
-
-    def _leaf(self, name: str, *, initial: bool) -> Node:
-        if name not in self.leaf:
-            known = [*self.leaf, *self.assigned]
-            raise ModelError(
-                f"{self.model.where(name)}model '{self.model.id}' has no '{name}'.{did_you_mean(name, known)}"
-            )
-        if initial and name in self.states:
-            if name == CLOCK:
-                return self.graph.number(0.0)
-            if name in self.species:
-                return self.graph.number(self._initial_value(self.species[name]))
-            return self.graph.number(next(p.value for p in self.model.parameters if p.id == name))
-        return self.leaf[name]
-
-    def _node(self, expression: Expression, *, initial: bool) -> Node:
-        graph = self.graph
-        if isinstance(expression, Number):
-            return graph.number(expression.value)
-        if isinstance(expression, Symbol):
-            return self._symbol(expression.name, initial=initial)
-        name = expression.operator
-        if name == "time":
-            return graph.number(0.0) if initial else self.leaf[CLOCK]
-        arguments = [self._node(a, initial=initial) for a in expression.arguments]
-        if name in {"+", "*"}:
-            out = graph.number(0.0 if name == "+" else 1.0)
-            for a in arguments:
-                out = graph.add(out, a) if name == "+" else graph.mul(out, a)
-            return out
-        if name in {"and", "or", "min", "max"}:
-            out = arguments[0]
-            for a in arguments[1:]:
-                out = graph.call(name, out, a)
-            return out
-        if name == "piecewise":
-            return self._piecewise(expression, arguments)
-        direct: dict[str, Callable[..., Node]] = {"-": graph.sub, "/": graph.div, "neg": graph.neg, "pow": graph.pow}
-        return direct[name](*arguments) if name in direct else graph.call(name, *arguments)
-
-    def _piecewise(self, expression: Apply, arguments: list[Node]) -> Node:
-        if len(arguments) % 2 == 0:
-            arguments = [*arguments, self.graph.number(float("nan"))]
-        out = arguments[-1]
-        for k in reversed(range(len(arguments) // 2)):
-            out = self.graph.select(arguments[2 * k + 1], arguments[2 * k], out)
-        return out
+    touched = dict.fromkeys(new)
+    if names.pools.members & set(new):
+        touched |= dict.fromkeys(sorted(names.pools.members))
+    assignments = {names.index[n]: formulas.stored(n, value, amount) for n in touched}
+    for name, species in names.species.items():  # a concentration that a rate rule moves keeps its amount
+        if species.compartment in new and name in names.rate_rules and name not in new and not species.substance_only:
+            size = formulas.symbol(species.compartment)
+            assignments[names.index[name]] = graph.div(graph.mul(formulas.symbol(name), size), new[species.compartment])
+    return Happening(
+        delay=graph.number(0.0) if event.delay is None else formulas.node(event.delay),
+        priority=graph.number(float("-inf")) if event.priority is None else formulas.node(event.priority),
+        assignments=tuple(assignments.items()),
+        initial_value=event.initial_value, persistent=event.persistent, at_trigger=event.at_trigger,
+    )  # fmt: skip

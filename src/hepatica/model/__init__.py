@@ -16,11 +16,22 @@ from hepatica.model.expression import (
     walk,
 )
 from hepatica.model.issue import Issue
-from hepatica.model.network import Compartment, InitialAssignment, Model, Parameter, Prior, Reaction, Rule, Species
+from hepatica.model.network import (
+    Compartment,
+    Event,
+    InitialAssignment,
+    Model,
+    Parameter,
+    Prior,
+    Reaction,
+    Rule,
+    Species,
+    Stoichiometry,
+)
 from hepatica.model.structure import check_structure, require_structure
 
 __all__ = [
-    "TIME", "Apply", "Compartment", "Expression", "InitialAssignment", "Issue", "Model", "Moiety", "Number",
-    "Parameter", "Prior", "Reaction", "Rule", "Species", "Symbol", "basis_share", "check_balance", "check_model",
+    "TIME", "Apply", "Compartment", "Event", "Expression", "InitialAssignment", "Issue", "Model", "Moiety", "Number",
+    "Parameter", "Prior", "Reaction", "Rule", "Species", "Stoichiometry", "Symbol", "basis_share", "check_balance", "check_model",
     "check_structure", "moieties", "require_structure", "substitute", "symbols", "to_infix", "uses_time", "walk",
 ]  # fmt: skip

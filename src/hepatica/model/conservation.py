@@ -40,7 +40,13 @@ def moieties(model: Model) -> tuple[Moiety, ...]:
     >>> print(*moieties(Model(id="m", species=pools, reactions=(step,))))
     A + B
     """
-    floating = [s.id for s in model.species if not (s.boundary or s.constant)]
+    varying = {
+        name for r in model.reactions for name, n in (*r.reactants, *r.products) if isinstance(n, str)
+    }  # a named stoichiometry may change
+    given = {name for event in model.events for name, _ in event.assignments}
+    floating = [
+        s.id for s in model.species if not (s.boundary or s.constant or s.conversion or s.id in given | varying)
+    ]
     ruled = {r.variable for r in model.rules}
     changed = {n for r in model.reactions for n, _ in (*r.reactants, *r.products)}
     names = [n for n in floating if n in changed and n not in ruled]
@@ -56,7 +62,7 @@ def _stoichiometry(model: Model, names: list[str]) -> list[list[Fraction]]:
     for column, reaction in enumerate(model.reactions):
         for sign, pairs in ((-1, reaction.reactants), (1, reaction.products)):
             for name, n in pairs:
-                if name in row:
+                if name in row and not isinstance(n, str):
                     matrix[row[name]][column] += sign * Fraction(n).limit_denominator(10**6)
     return matrix
 

@@ -1,5 +1,6 @@
 """Mathematical expressions as immutable trees."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -7,7 +8,7 @@ from typing import Literal, get_args
 Operator = Literal[
     "+", "-", "*", "/", "neg", "pow", "exp", "ln", "sqrt", "abs", "floor", "ceil",
     "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "min", "max",
-    "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "piecewise", "time",
+    "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "piecewise", "time", "delay", "rateOf", "factorial",
 ]  # fmt: skip
 OPERATORS: frozenset[str] = frozenset(get_args(Operator))
 
@@ -21,7 +22,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """The name of a species, parameter, compartment or rule variable."""
+    """The name of a species, parameter, compartment or rule variable, or of a reaction: its rate."""
 
     name: str
 
@@ -31,7 +32,8 @@ class Apply:
     """An operator over arguments.
 
     ``+`` and ``*`` take any number of arguments, ``piecewise`` takes value, condition, value, condition, ...,
-    otherwise; ``time`` takes none. Truth values are 1 and 0.
+    otherwise (undefined when left out); ``time`` takes none, ``delay`` an expression and how long ago, ``rateOf`` a symbol.
+    Truth values are 1 and 0.
     """
 
     operator: Operator
@@ -45,6 +47,19 @@ TIME = Apply("time")
 def symbols(expression: Expression) -> frozenset[str]:
     """Give the names that an expression depends on."""
     return frozenset(node.name for node in walk(expression) if isinstance(node, Symbol))
+
+
+def symbols_now(expression: Expression) -> frozenset[str]:
+    """Give the names whose present value an expression depends on: what stands in a ``delay`` is of the past."""
+    found: set[str] = set()
+    stack = [expression]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Symbol):
+            found.add(node.name)
+        elif isinstance(node, Apply):
+            stack.extend(node.arguments[1:] if node.operator == "delay" else node.arguments)
+    return frozenset(found)
 
 
 def walk(expression: Expression) -> Iterator[Expression]:
@@ -93,6 +108,8 @@ def to_infix(expression: Expression, rename: Callable[[str], str] = str) -> str:
 
 
 def _infix(node: Expression, rename: Callable[[str], str], outer: int) -> str:
+    if isinstance(node, Number) and not math.isfinite(node.value):
+        return {math.inf: "inf", -math.inf: "(-inf)"}.get(node.value, "nan")
     if isinstance(node, Number):
         text = f"{node.value:.17g}" if node.value != int(node.value) or abs(node.value) > 1e15 else str(int(node.value))
         shortest = repr(node.value)

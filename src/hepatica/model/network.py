@@ -9,6 +9,8 @@ from typing import Literal
 from hepatica.evidence import Evidence, Source
 from hepatica.model.expression import Expression
 
+Stoichiometry = float | str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prior:
@@ -44,6 +46,7 @@ class Species:
 
     ``initial`` is a concentration in ``unit`` unless ``amount`` is true; ``boundary`` species are not changed by
     reactions, ``constant`` ones by nothing but a Change. ``substance_only`` mirrors SBML's hasOnlySubstanceUnits.
+    ``conversion`` names the parameter that turns the extent of a reaction into this species' substance.
     """
 
     id: str
@@ -54,6 +57,7 @@ class Species:
     substance_only: bool = False
     boundary: bool = False
     constant: bool = False
+    conversion: str = ""
     name: str = ""
     annotations: tuple[str, ...] = ()
 
@@ -75,23 +79,31 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
-    """A process: ``reactants`` and ``products`` as (species, stoichiometry), ``rate`` in substance per time."""
+    """A process: ``reactants`` and ``products`` as (species, stoichiometry), ``rate`` in extent per time.
+
+    A stoichiometry is a number, or the id of a parameter where it is named. A ``fast`` reaction is at equilibrium at all
+    times: its rate is zero.
+    """
 
     id: str
-    reactants: tuple[tuple[str, float], ...]
-    products: tuple[tuple[str, float], ...]
+    reactants: tuple[tuple[str, Stoichiometry], ...]
+    products: tuple[tuple[str, Stoichiometry], ...]
     rate: Expression
     modifiers: tuple[str, ...] = ()
     reversible: bool = False
+    fast: bool = False
     name: str = ""
     annotations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """``variable = expression`` at all times (assignment) or ``d variable/dt = expression`` (rate)."""
+    """``variable = expression`` at all times (assignment), ``d variable/dt = expression`` (rate), ``0 = expression`` (algebraic).
 
-    kind: Literal["assignment", "rate"]
+    An algebraic rule names no variable: it determines one that nothing else does.
+    """
+
+    kind: Literal["assignment", "rate", "algebraic"]
     variable: str
     expression: Expression
 
@@ -104,12 +116,45 @@ class InitialAssignment:
     expression: Expression
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something done to the model at the moment its trigger becomes true, with the meaning of SBML Level 3.
+
+    Parameters
+    ----------
+    trigger
+        A truth value.
+    assignments
+        (variable, expression) pairs, carried out together.
+    delay
+        Time from the trigger to the assignments; none when absent.
+    priority
+        Of events that are due at the same time the one with the highest priority goes first.
+    persistent
+        Whether it goes ahead when the trigger becomes false again before the assignments.
+    initial_value
+        What the trigger counts as before time zero; when false, a trigger that is true at time zero fires then.
+    at_trigger
+        Whether the expressions are evaluated at the trigger rather than at the assignment.
+    """
+
+    id: str
+    trigger: Expression
+    assignments: tuple[tuple[str, Expression], ...] = ()
+    delay: Expression | None = None
+    priority: Expression | None = None
+    persistent: bool = True
+    initial_value: bool = True
+    at_trigger: bool = True
+    name: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A reaction network with its evidence.
 
     Function definitions are expanded and local parameters renamed ``reaction.parameter`` when a model is read, so that
-    an expression knows only species, compartments, parameters, rule variables and time.
+    an expression knows only species, compartments, parameters, rule variables, reactions and time.
 
     Parameters
     ----------
@@ -118,7 +163,8 @@ class Model:
     units
         ``{"time": "min", "substance": "nmol", "volume": "litre"}``: the model's base units.
     observables
-        Ids of species or rule variables that can be read out; all of them when empty.
+        Ids of species, rule variables or reactions that are read out unless others are asked for; species and rule
+        variables when empty.
     sources
         The literature record that evidence keys point to.
     origin
@@ -134,6 +180,7 @@ class Model:
     reactions: tuple[Reaction, ...] = ()
     rules: tuple[Rule, ...] = ()
     initial_assignments: tuple[InitialAssignment, ...] = ()
+    events: tuple[Event, ...] = ()
     observables: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -144,10 +191,21 @@ class Model:
         parts = (
             tuple((c.id, c.size, c.unit, c.constant) for c in self.compartments),
             tuple(
-                (s.id, s.compartment, s.initial, s.unit, s.amount, s.substance_only, s.boundary, s.constant)
+                (
+                    s.id,
+                    s.compartment,
+                    s.initial,
+                    s.unit,
+                    s.amount,
+                    s.substance_only,
+                    s.boundary,
+                    s.constant,
+                    s.conversion,
+                )
                 for s in self.species
             ),
-            tuple((r.id, r.reactants, r.products, r.rate) for r in self.reactions),
+            tuple((r.id, r.reactants, r.products, r.rate, r.fast) for r in self.reactions),
+            self.events,
             self.rules,
             self.initial_assignments,
             tuple((p.id, p.value, p.unit, p.constant, p.prior) for p in self.parameters),
@@ -157,7 +215,7 @@ class Model:
 
     @cached_property
     def by_id(self) -> Mapping[str, Compartment | Species | Parameter | Reaction]:
-        """Every element by its id."""
+        """Every element that formulas can name, by its id."""
         return {e.id: e for group in (self.compartments, self.species, self.parameters, self.reactions) for e in group}
 
     def where(self, element: str) -> str:

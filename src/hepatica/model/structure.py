@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from hepatica.errors import ModelError, did_you_mean
-from hepatica.model.expression import Expression, Number, symbols, walk
+from hepatica.model.expression import Expression, symbols, symbols_now
 from hepatica.model.issue import Issue
 from hepatica.model.network import Model
 
@@ -35,14 +35,20 @@ def formulas(model: Model) -> Iterator[tuple[str, str, Expression]]:
     for reaction in model.reactions:
         yield reaction.id, f"the rate of '{reaction.id}'", reaction.rate
     for rule in model.rules:
-        yield rule.variable, f"the {rule.kind} rule of '{rule.variable}'", rule.expression
+        yield rule.variable, f"the {rule.kind} rule{f" of '{rule.variable}'" if rule.variable else ''}", rule.expression
     for assignment in model.initial_assignments:
         yield assignment.symbol, f"the initial assignment of '{assignment.symbol}'", assignment.expression
+    for event in model.events:
+        for what, expression in (("trigger", event.trigger), ("delay", event.delay), ("priority", event.priority)):
+            if expression is not None:
+                yield event.id, f"the {what} of event '{event.id}'", expression
+        for variable, expression in event.assignments:
+            yield event.id, f"what event '{event.id}' gives to '{variable}'", expression
 
 
 def place(model: Model, element: str) -> str:
     """Give ``file:line`` of an element, or its id."""
-    return model.origin.get(element, element)
+    return model.origin.get(element, element or model.id)
 
 
 def _error(model: Model, element: str, message: str) -> Issue:
@@ -59,7 +65,8 @@ def _duplicates(model: Model) -> Iterator[Issue]:
 def _undefined(model: Model) -> Iterator[Issue]:
     compartments = {c.id for c in model.compartments}
     species = {s.id for s in model.species}
-    known = compartments | species | {p.id for p in model.parameters}
+    parameters = {p.id for p in model.parameters}
+    known = compartments | species | parameters | {r.id for r in model.reactions}
     for s in model.species:
         if s.compartment not in compartments:
             hint = did_you_mean(s.compartment, compartments)
@@ -68,17 +75,25 @@ def _undefined(model: Model) -> Iterator[Issue]:
         for name in dict.fromkeys([n for n, _ in (*reaction.reactants, *reaction.products)] + list(reaction.modifiers)):
             if name not in species:
                 yield _error(model, reaction.id, f"no species '{name}'.{did_you_mean(name, species)}")
+        for _, number in (*reaction.reactants, *reaction.products):
+            if isinstance(number, str) and number not in parameters:
+                yield _error(model, reaction.id, f"no stoichiometry '{number}'.{did_you_mean(number, parameters)}")
     for element, what, expression in formulas(model):
         for name in sorted(symbols(expression) - known):
             yield _error(model, element, f"no species or parameter '{name}' for {what}.{did_you_mean(name, known)}")
-    targets = [r.variable for r in model.rules] + [a.symbol for a in model.initial_assignments]
+    for s in model.species:
+        if s.conversion and s.conversion not in parameters:
+            hint = did_you_mean(s.conversion, parameters)
+            yield _error(model, s.id, f"species '{s.id}' has no conversion factor '{s.conversion}'.{hint}")
+    targets = [r.variable for r in model.rules if r.kind != "algebraic"] + [a.symbol for a in model.initial_assignments]
+    targets += [variable for event in model.events for variable, _ in event.assignments]
     for name in [*targets, *model.observables]:
-        if name not in known:
+        if name not in (known if name in model.observables else known - {r.id for r in model.reactions}):
             yield _error(model, name, f"no species or parameter '{name}'.{did_you_mean(name, known)}")
 
 
 def _determined_twice(model: Model) -> Iterator[Issue]:
-    ruled = Counter(r.variable for r in model.rules)
+    ruled = Counter(r.variable for r in model.rules if r.kind != "algebraic")
     initial = Counter(a.symbol for a in model.initial_assignments)
     assigned = {r.variable for r in model.rules if r.kind == "assignment"}
     for name, count in ruled.items():
@@ -89,6 +104,15 @@ def _determined_twice(model: Model) -> Iterator[Issue]:
     for name, count in initial.items():
         if count > 1 or name in assigned:
             yield _error(model, name, f"'{name}' is given at time zero more than once; keep one.")
+    for event in model.events:
+        for name, count in Counter(variable for variable, _ in event.assignments).items():
+            if count > 1:
+                yield _error(model, event.id, f"event '{event.id}' gives '{name}' a value {count} times; keep one.")
+            if getattr(model.by_id.get(name), "constant", False) or name in assigned:
+                why = "has an assignment rule" if name in assigned else "is constant"
+                yield _error(
+                    model, event.id, f"event '{event.id}' changes '{name}', which {why}; remove one of the two."
+                )
     fixed = {s.id for s in model.species if s.boundary or s.constant}
     for reaction in model.reactions:
         for name in dict.fromkeys(n for n, _ in (*reaction.reactants, *reaction.products)):
@@ -102,14 +126,15 @@ def _determined_twice(model: Model) -> Iterator[Issue]:
 
 def _loops(model: Model) -> Iterator[Issue]:
     edges: dict[str, frozenset[str]] = {
-        r.variable: symbols(r.expression) for r in model.rules if r.kind == "assignment"
+        r.variable: symbols_now(r.expression) for r in model.rules if r.kind == "assignment"
     }
+    edges |= {r.id: symbols_now(r.rate) for r in model.reactions}
     loop = find_loop(edges)
     if not loop:
-        loop = find_loop(edges | {a.symbol: symbols(a.expression) for a in model.initial_assignments})
+        loop = find_loop(edges | {a.symbol: symbols_now(a.expression) for a in model.initial_assignments})
     if loop:
         path = " -> ".join((*loop, loop[0]))
-        yield _error(model, loop[0], f"the rules {path} depend on each other in a circle; break it.")
+        yield _error(model, loop[0], f"{path} depend on each other in a circle; break it.")
 
 
 def find_loop(edges: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
@@ -122,18 +147,21 @@ def find_loop(edges: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
 
 
 def _not_finite(model: Model) -> Iterator[Issue]:
-    values = [(p.id, f"parameter '{p.id}' is", p.value) for p in model.parameters]
-    values += [(s.id, f"the initial value of species '{s.id}' is", s.initial) for s in model.species]
-    values += [(c.id, f"the size of compartment '{c.id}' is", c.size) for c in model.compartments]
-    values += [
-        (e, f"{what} contains", node.value)
-        for e, what, x in formulas(model)
-        for node in walk(x)
-        if isinstance(node, Number)
+    """Infinity is a number in SBML, as a bound for instance; a value of nothing is one that is missing."""
+    used = {name for _, _, expression in formulas(model) for name in symbols(expression)}
+    given = {r.variable for r in model.rules} | {a.symbol for a in model.initial_assignments}
+    given |= {name for event in model.events for name, _ in event.assignments}
+    for p in model.parameters:
+        if math.isnan(p.value) and p.id in used - given and p.constant:
+            yield _error(model, p.id, f"parameter '{p.id}' has no value; give it one.")
+    values = [
+        (s.id, f"the initial value of species '{s.id}' is", s.initial) for s in model.species if s.id not in given
     ]
+    values += [(c.id, f"the size of compartment '{c.id}' is", c.size) for c in model.compartments if c.id not in given]
     for reaction in model.reactions:
-        for name, stoichiometry in (*reaction.reactants, *reaction.products):
-            values.append((reaction.id, f"the stoichiometry of '{name}' in '{reaction.id}' is", stoichiometry))
+        for name, number in (*reaction.reactants, *reaction.products):
+            if not isinstance(number, str):
+                values.append((reaction.id, f"the stoichiometry of '{name}' in '{reaction.id}' is", number))
     for element, what, value in values:
         if not math.isfinite(value):
             yield _error(model, element, f"{what} {value}; expected a finite number.")

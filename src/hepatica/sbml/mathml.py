@@ -24,7 +24,8 @@ _DIRECT: dict[int, Operator] = {
     libsbml.AST_FUNCTION_ARCCOS: "acos", libsbml.AST_FUNCTION_ARCTAN: "atan", libsbml.AST_FUNCTION_SINH: "sinh",
     libsbml.AST_FUNCTION_COSH: "cosh", libsbml.AST_FUNCTION_TANH: "tanh", libsbml.AST_LOGICAL_NOT: "not",
     libsbml.AST_POWER: "pow", libsbml.AST_FUNCTION_POWER: "pow", libsbml.AST_DIVIDE: "/",
-    libsbml.AST_FUNCTION_MIN: "min", libsbml.AST_FUNCTION_MAX: "max",
+    libsbml.AST_FUNCTION_MIN: "min", libsbml.AST_FUNCTION_MAX: "max", libsbml.AST_FUNCTION_DELAY: "delay",
+    libsbml.AST_FUNCTION_RATE_OF: "rateOf", libsbml.AST_FUNCTION_FACTORIAL: "factorial",
 }  # fmt: skip
 _FOLDED: dict[int, tuple[Operator, float]] = {
     libsbml.AST_PLUS: ("+", 0.0), libsbml.AST_TIMES: ("*", 1.0),
@@ -37,10 +38,6 @@ _RELATIONS: dict[int, Operator] = {
 _CONSTANTS: dict[int, float] = {
     libsbml.AST_CONSTANT_E: math.e, libsbml.AST_CONSTANT_PI: math.pi, libsbml.AST_CONSTANT_TRUE: 1.0,
     libsbml.AST_CONSTANT_FALSE: 0.0, libsbml.AST_NAME_AVOGADRO: AVOGADRO,
-}  # fmt: skip
-_REFUSED: dict[int, str] = {
-    libsbml.AST_FUNCTION_DELAY: "delay", libsbml.AST_FUNCTION_RATE_OF: "rateOf",
-    libsbml.AST_FUNCTION_FACTORIAL: "factorial",
 }  # fmt: skip
 
 
@@ -114,9 +111,9 @@ class MathReader:
         Raises
         ------
         UnsupportedError
-            ``delay``, ``rateOf``, ``factorial`` and functions of SBML packages.
+            Functions of SBML packages.
         ModelError
-            Wrong number of arguments, unknown function, a piecewise without otherwise, a number that is not finite.
+            Wrong number of arguments, unknown function.
         HostileFileError
             A formula that grows beyond 200,000 nodes or 150 levels when its functions are expanded.
         """
@@ -135,8 +132,6 @@ class MathReader:
             return names.get(name, Symbol(name))
         if kind == libsbml.AST_FUNCTION:
             return self._call(node, names, depth, steps)
-        if kind == libsbml.AST_FUNCTION_PIECEWISE and node.getNumChildren() % 2 == 0:
-            raise ModelError(f"{self.where}: a piecewise has no 'otherwise'; say what holds when no condition is true.")
         arguments = tuple(self._read(child, names, depth + 1, steps) for child in _operands(node, kind))
         return self._apply(kind, arguments, node)
 
@@ -145,8 +140,6 @@ class MathReader:
             value = float(f"{node.getMantissa()!r}e{node.getExponent()}")
         else:
             value = _CONSTANTS[kind] if kind in _CONSTANTS else float(node.getValue())
-        if not math.isfinite(value):
-            raise ModelError(f"{self.where}: the formula contains {value}; expected finite numbers only.")
         return Number(value)
 
     def _call(self, node: Any, names: Mapping[str, Expression], depth: int, steps: Iterator[int]) -> Expression:
@@ -162,8 +155,6 @@ class MathReader:
         return self._read(body, dict(zip(parameters, given, strict=True)), depth + 1, steps)
 
     def _apply(self, kind: int, arguments: tuple[Expression, ...], node: Any) -> Expression:
-        if kind in _REFUSED:
-            raise UnsupportedError(f"{self.where}: '{_REFUSED[kind]}' is not supported.")
         expression = _apply(kind, arguments)
         if expression is None:
             name = node.getName() or node.getOperatorName() or "an unknown construct"
@@ -190,7 +181,7 @@ def _apply(kind: int, arguments: tuple[Expression, ...]) -> Expression | None:
         return Number(empty) if not count else arguments[0] if count == 1 else Apply(operator, arguments)
     if kind in _DIRECT:
         operator = _DIRECT[kind]
-        wanted = 2 if operator in {"pow", "/"} else 1
+        wanted = 2 if operator in {"pow", "/", "delay"} else 1
         fits = count >= 1 if operator in {"min", "max"} else count == wanted
         return Apply(operator, arguments) if fits else None
     if kind in _RELATIONS and count >= 2:
@@ -320,33 +311,46 @@ def _write(parent: ElementTree.Element, node: Expression, rename: Callable[[str]
     elif isinstance(node, Symbol):
         _child(parent, "ci", rename(node.name))
     elif node.operator == "time":
-        csymbol = _child(parent, "csymbol", "time")
-        csymbol.set("encoding", "text")
-        csymbol.set("definitionURL", "http://www.sbml.org/sbml/symbols/time")
+        _symbol(parent, "time")
     elif node.operator == "piecewise":
         piecewise = _child(parent, "piecewise")
-        for value, condition in zip(node.arguments[:-1:2], node.arguments[1::2], strict=True):
+        for value, condition in itertools.batched(node.arguments[: len(node.arguments) // 2 * 2], 2):
             piece = _child(piecewise, "piece")
             _write(piece, value, rename, units)
             _write(piece, condition, rename, units)
-        _write(_child(piecewise, "otherwise"), node.arguments[-1], rename, units)
+        if len(node.arguments) % 2:
+            _write(_child(piecewise, "otherwise"), node.arguments[-1], rename, units)
     else:
         apply = _child(parent, "apply")
-        _child(apply, _TAGS.get(node.operator, node.operator))
+        if node.operator in {"delay", "rateOf"}:
+            _symbol(apply, node.operator)
+        else:
+            _child(apply, _TAGS.get(node.operator, node.operator))
         for argument in node.arguments:
             _write(apply, argument, rename, units)
 
 
+def _symbol(parent: ElementTree.Element, name: str) -> None:
+    csymbol = _child(parent, "csymbol", name)
+    csymbol.set("encoding", "text")
+    csymbol.set("definitionURL", f"http://www.sbml.org/sbml/symbols/{name}")
+
+
 def _write_number(parent: ElementTree.Element, value: float, units: str) -> None:
     text = repr(value)
-    if "e" in text:
+    if not math.isfinite(value):
+        sign = _child(parent, "apply") if value < 0 else parent
+        if value < 0:
+            _child(sign, "minus")
+        _child(sign, "notanumber" if math.isnan(value) else "infinity")
+    elif "e" in text:
         mantissa, exponent = text.split("e")
         number = _child(parent, "cn", mantissa)
         number.set("type", "e-notation")
         _child(number, "sep").tail = str(int(exponent))
     else:
         number = _child(parent, "cn", text.removesuffix(".0"))
-    if units and value != 0:
+    if units and value != 0 and math.isfinite(value):
         number.set(units, "dimensionless")
 
 

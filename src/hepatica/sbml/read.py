@@ -6,17 +6,26 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import libsbml
 
 from hepatica.errors import FormatError, HostileFileError, ModelError, UnsupportedError, did_you_mean
 from hepatica.model.dimensions import DIMENSIONLESS, Unit
-from hepatica.model.expression import Expression, Number, Symbol, walk
-from hepatica.model.network import Compartment, InitialAssignment, Model, Parameter, Reaction, Rule, Species
+from hepatica.model.expression import Expression, Symbol, walk
+from hepatica.model.network import (
+    Compartment,
+    Event,
+    InitialAssignment,
+    Model,
+    Parameter,
+    Reaction,
+    Rule,
+    Species,
+    Stoichiometry,
+)  # fmt: skip
 from hepatica.model.structure import formulas, require_structure
 from hepatica.sbml.annotation import read_annotations, read_evidence, read_observables
-from hepatica.sbml.flux import inline_fluxes
 from hepatica.sbml.guard import guard_xml, read_text
 from hepatica.sbml.mathml import MathReader
 from hepatica.sbml.units import UnitReader, readable
@@ -54,8 +63,8 @@ class Place:
 def read_sbml(source: Path | str) -> Model:
     """Read a model in SBML Level 2 or 3.
 
-    Function definitions are expanded, local parameters renamed ``reaction.parameter``, ids of reactions in formulas
-    replaced by their rates, and units turned into readable texts (``1/(nM*min)``).
+    Function definitions are expanded, local parameters renamed ``reaction.parameter``, named stoichiometries made
+    parameters, and units turned into readable texts (``1/(nM*min)``). Constraints are left out: they change no number.
 
     Parameters
     ----------
@@ -74,8 +83,7 @@ def read_sbml(source: Path | str) -> Model:
     FormatError
         No SBML that libSBML can read, with file and line.
     UnsupportedError
-        Events, algebraic rules, constraints, delays, fast reactions, conversion factors, variable stoichiometry,
-        compartments that change, required packages; by name.
+        Level 1, required packages and functions that hepatica does not know; by name.
     ModelError
         A contradiction: undefined or duplicate names, missing values, circular rules.
     """
@@ -118,12 +126,12 @@ class _Reader:
         self.sbml = document.getModel()
         self.place = place
         self.level: int = document.getLevel()
-        _refuse_unsupported(self.sbml, place)
         self.units = UnitReader(self.sbml)
         self.ruled: set[str] = {r.getVariable() for r in self.sbml.getListOfRules()}
         self.initial: set[str] = {a.getSymbol() for a in self.sbml.getListOfInitialAssignments()}
         self.math = MathReader(functions=dict(self._functions()))
-        self.constants: dict[str, Expression] = dict(self._stoichiometry_names())
+        self.stoichiometries: list[Parameter] = []
+        self.stoichiometry_rules: list[Rule] = []
 
     def model(self) -> Model:
         """Give the model."""
@@ -141,14 +149,14 @@ class _Reader:
             units=self._base_units(),
             compartments=compartments,
             species=species,
-            parameters=tuple(parameters),
+            parameters=(*parameters, *self.stoichiometries),
             reactions=reactions,
-            rules=rules,
+            rules=(*rules, *self.stoichiometry_rules),
             initial_assignments=assignments,
+            events=tuple(self._event(e, k) for k, e in enumerate(self.sbml.getListOfEvents(), start=1)),
             observables=read_observables(self.sbml),
             origin=self._origin(),
         )
-        model = inline_fluxes(model)
         terms = itertools.islice((1 for _, _, x in formulas(model) for _ in walk(x)), MAX_TERMS + 1)
         if sum(terms) > MAX_TERMS:
             raise HostileFileError(f"{self.place.name}: refused because its formulas have more than {MAX_TERMS} terms.")
@@ -163,7 +171,7 @@ class _Reader:
         if tree is None:
             raise ModelError(f"{where} has no formula.")
         reader = MathReader(functions=self.math.functions, where=where)
-        return reader.read(tree, {**self.constants, **(names or {})})
+        return reader.read(tree, names or {})
 
     def _functions(self) -> Iterator[tuple[str, tuple[tuple[str, ...], Any]]]:
         for definition in self.sbml.getListOfFunctionDefinitions():
@@ -172,26 +180,60 @@ class _Reader:
             names = tuple(definition.getArgument(i).getName() for i in range(definition.getNumArguments()))
             yield definition.getId(), (names, definition.getBody())
 
-    def _stoichiometry_names(self) -> Iterator[tuple[str, Expression]]:
-        for reaction in self.sbml.getListOfReactions():
-            for reference in (*reaction.getListOfReactants(), *reaction.getListOfProducts()):
-                if reference.getId():
-                    yield reference.getId(), Number(self._stoichiometry(reaction, reference))
+    def _stoichiometry(self, reaction: Any, reference: Any) -> Stoichiometry:
+        """Give the number, or the id of the parameter that holds it: where it is named, or computed."""
+        key, where = reference.getId(), self._where(reaction)
+        computed = reference.getStoichiometryMath() if reference.isSetStoichiometryMath() else None
+        given = reference.isSetStoichiometry() or (self.level == 2 and computed is None)
+        value = float(reference.getStoichiometry()) if given else math.nan
+        if not key and computed is None:
+            if math.isnan(value):
+                raise ModelError(
+                    f"{where}: reaction '{reaction.getId()}' has no stoichiometry of '{reference.getSpecies()}'; give it one."
+                )
+            return value
+        name = key or self._fresh(f"{reaction.getId()}.{reference.getSpecies()}.stoichiometry")
+        constant = bool(reference.getConstant()) if self.level == 3 else False
+        self.stoichiometries.append(Parameter(id=name, value=value, constant=constant and computed is None))
+        if computed is not None:
+            what = f"the stoichiometry of '{reference.getSpecies()}' in '{reaction.getId()}'"
+            self.stoichiometry_rules.append(
+                Rule(kind="assignment", variable=name, expression=self._formula(computed, name, what))
+            )
+        return name
 
-    def _stoichiometry(self, reaction: Any, reference: Any) -> float:
-        key = reference.getId()
-        variable = reference.isSetStoichiometryMath() or (key and (key in self.ruled or key in self.initial))
-        if variable:
-            raise UnsupportedError(
-                f"{self._where(reaction)}: reaction '{reaction.getId()}' has a variable stoichiometry of "
-                f"'{reference.getSpecies()}', which is not supported."
-            )
-        if self.level == 3 and not reference.isSetStoichiometry():
-            raise ModelError(
-                f"{self._where(reaction)}: reaction '{reaction.getId()}' has no stoichiometry of "
-                f"'{reference.getSpecies()}'."
-            )
-        return float(reference.getStoichiometry())
+    def _fresh(self, name: str) -> str:
+        taken = {p.id for p in self.stoichiometries}
+        more = (f"{name}.{k}" for k in itertools.count(2))
+        return next(n for n in itertools.chain([name], more) if n not in taken)
+
+    def _event(self, e: Any, number: int) -> Event:
+        key = e.getId() or f"event {number}"
+        where = self._where(e, key)
+        trigger, delay, priority = e.getTrigger(), e.getDelay(), e.getPriority()
+        if trigger is None:
+            raise ModelError(f"{where}: event '{key}' has no trigger; give it one.")
+        called = f"the {{}} of event '{key}'"
+        later = self.level == 3 and trigger.isSetPersistent()
+        return Event(
+            id=key,
+            trigger=self._formula(trigger, key, called.format("trigger")),
+            delay=None
+            if delay is None or delay.getMath() is None
+            else self._formula(delay, key, called.format("delay")),
+            priority=None
+            if priority is None or priority.getMath() is None
+            else self._formula(priority, key, called.format("priority")),
+            persistent=bool(trigger.getPersistent()) if later else True,
+            initial_value=bool(trigger.getInitialValue()) if self.level == 3 and trigger.isSetInitialValue() else True,
+            at_trigger=bool(e.getUseValuesFromTriggerTime()) if e.isSetUseValuesFromTriggerTime() else True,
+            assignments=tuple(
+                (a.getVariable(), self._formula(a, key, f"what event '{key}' gives to '{a.getVariable()}'"))
+                for a in e.getListOfEventAssignments()
+                if a.getMath() is not None
+            ),
+            name=e.getName() or "",
+        )
 
     def _base_units(self) -> dict[str, str]:
         kinds = {"time": "second", "substance": "mole", "volume": "litre"}
@@ -255,13 +297,12 @@ class _Reader:
             size=size,
             unit=self.units.text(c.getUnits()) or (readable(unit) if unit else ""),
             name=c.getName() or "",
+            constant=bool(c.getConstant()),
             annotations=read_annotations(c),
         )
 
     def _species(self, s: Any, sizes: Mapping[str, Unit | None]) -> Species:
-        key, where = s.getId(), self._where(s)
-        if s.isSetConversionFactor():
-            raise UnsupportedError(f"{where}: species '{key}' has a conversionFactor, which is not supported.")
+        key = s.getId()
         substance_only = bool(s.getHasOnlySubstanceUnits())
         amount = bool(s.isSetInitialAmount()) or (substance_only and not s.isSetInitialConcentration())
         declared = s.getSubstanceUnits()
@@ -278,15 +319,21 @@ class _Reader:
             substance_only=substance_only,
             boundary=bool(s.getBoundaryCondition()),
             constant=bool(s.getConstant()),
+            conversion=self._conversion(s),
             name=s.getName() or "",
             annotations=read_annotations(s),
         )
+
+    def _conversion(self, s: Any) -> str:
+        if self.level != 3:
+            return ""
+        return str(s.getConversionFactor() or self.sbml.getConversionFactor() or "")
 
     def _parameter(self, p: Any, key: str) -> Parameter:
         evidence = read_evidence(p)
         return Parameter(
             id=key,
-            value=float(p.getValue()) if p.isSetValue() else 0.0,
+            value=float(p.getValue()) if p.isSetValue() else math.nan,
             unit=self.units.text(p.getUnits() or ""),
             name=p.getName() or "",
             constant=bool(p.getConstant()) if hasattr(p, "getConstant") and "." not in key else True,
@@ -298,8 +345,6 @@ class _Reader:
 
     def _reaction(self, r: Any, parameters: list[Parameter]) -> Reaction:
         key, where = r.getId(), self._where(r)
-        if r.isSetFast() and r.getFast():
-            raise UnsupportedError(f"{where}: reaction '{key}' is fast, which is not supported.")
         law = r.getKineticLaw()
         if law is None:
             raise ModelError(f"{where}: reaction '{key}' has no rate law; give it one.")
@@ -317,18 +362,18 @@ class _Reader:
             rate=self._formula(law, key, f"the rate of '{key}'", names),
             modifiers=tuple(x.getSpecies() for x in r.getListOfModifiers()),
             reversible=bool(r.getReversible()),
+            fast=bool(r.isSetFast() and r.getFast()),
             name=r.getName() or "",
             annotations=read_annotations(r),
         )
 
     def _rule(self, r: Any) -> Rule:
         variable = r.getVariable()
-        kind = "rate" if r.isRate() else "assignment"
-        return Rule(
-            kind="rate" if r.isRate() else "assignment",
-            variable=variable,
-            expression=self._formula(r, variable, f"the {kind} rule of '{variable}'"),
+        kind: Literal["rate", "algebraic", "assignment"] = (
+            "rate" if r.isRate() else "algebraic" if r.isAlgebraic() else "assignment"
         )
+        called = f"the {kind} rule" + (f" of '{variable}'" if variable else "")
+        return Rule(kind=kind, variable=variable, expression=self._formula(r, variable, called))
 
     def _initial_assignment(self, a: Any) -> InitialAssignment:
         symbol = a.getSymbol()
@@ -339,6 +384,8 @@ class _Reader:
     def _require_values(self, parameters: list[Parameter], species: tuple[Species, ...]) -> None:
         """Raise for the first name that has no value, or that the user's text only uses and never declares."""
         assigned = self.initial | {r.getVariable() for r in self.sbml.getListOfRules() if r.isAssignment()}
+        if any(r.isAlgebraic() for r in self.sbml.getListOfRules()):
+            return
         without = {p.getId(): "parameter" for p in self.sbml.getListOfParameters() if not p.isSetValue()}
         without |= {
             s.getId(): "species"
@@ -372,25 +419,3 @@ def _initial(s: Any) -> float:
     if s.isSetInitialAmount():
         return float(s.getInitialAmount())
     return float(s.getInitialConcentration()) if s.isSetInitialConcentration() else 0.0
-
-
-def _refuse_unsupported(sbml: Any, place: Place) -> None:
-    """Raise :class:`UnsupportedError` for the first construct that hepatica does not do, by name."""
-    for what, elements in (
-        ("event", sbml.getListOfEvents()),
-        ("constraint", sbml.getListOfConstraints()),
-        ("algebraic rule", [r for r in sbml.getListOfRules() if r.isAlgebraic()]),
-    ):
-        for element in elements:
-            name = element.getId() or element.getMetaId()
-            called = f"{what} '{name}'" if name else what
-            raise UnsupportedError(f"{place.of(name, element.getLine())}: the {called} is not supported; remove it.")
-    if sbml.isSetConversionFactor():
-        raise UnsupportedError(f"{place.name}: the model's conversionFactor is not supported; rescale the species.")
-    compartments = {c.getId() for c in sbml.getListOfCompartments()}
-    for rule in sbml.getListOfRules():
-        if rule.getVariable() in compartments:
-            where = place.of(rule.getVariable(), rule.getLine())
-            raise UnsupportedError(
-                f"{where}: compartment '{rule.getVariable()}' changes in time, which is not supported."
-            )

@@ -1,5 +1,6 @@
 """A model as SBML Level 3 Version 2."""
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -8,7 +9,7 @@ from xml.etree import ElementTree
 from hepatica.errors import ModelError, StorageError
 from hepatica.model.dimensions import parse_unit
 from hepatica.model.expression import Expression, symbols
-from hepatica.model.network import Compartment, Model, Parameter, Reaction, Species
+from hepatica.model.network import Compartment, Event, Model, Parameter, Reaction, Species, Stoichiometry
 from hepatica.sbml.annotation import BQBIOL, HEPATICA, RDF, annotation_element, own_attributes
 from hepatica.sbml.mathml import to_mathml
 from hepatica.sbml.units import readable, to_parts, unit_id
@@ -62,7 +63,10 @@ class _Writer:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.unit_ids: dict[str, str] = {}
-        self.local = {p.id: tuple(p.id.split(".", 1)) for p in model.parameters if "." in p.id}
+        self.numbers = {n for r in model.reactions for _, n in (*r.reactants, *r.products) if isinstance(n, str)}
+        self.local = {
+            p.id: tuple(p.id.split(".", 1)) for p in model.parameters if "." in p.id and p.id not in self.numbers
+        }
         self._check_ids()
 
     def _check_ids(self) -> None:
@@ -72,8 +76,12 @@ class _Writer:
                 owner, name = self.local[key]
                 if owner in reactions and _SID.fullmatch(name):
                     continue
-            if not _SID.fullmatch(key):
+            if not _SID.fullmatch(self.plain(key)):
                 raise ModelError(f"'{key}' is not an SBML id; use letters, digits and '_'.")
+
+    def plain(self, key: str) -> str:
+        """Give the SBML id of a name; one that was made up for a stoichiometry has dots."""
+        return key.replace(".", "_") if key in self.numbers else key
 
     def text(self) -> str:
         root = ElementTree.Element("sbml", {**_NAMESPACES, "level": "3", "version": "2"})
@@ -88,10 +96,11 @@ class _Writer:
         body = [
             self.list("Compartments", map(self.compartment, m.compartments)),
             self.list("Species", map(self.species, m.species)),
-            self.list("Parameters", (self.parameter(p) for p in m.parameters if p.id not in self.local)),
+            self.list("Parameters", (self.parameter(p) for p in m.parameters if p.id not in {*self.local, *self.numbers})),
             self.list("InitialAssignments", starts),
             self.list("Rules", (self.assigned(f"{r.kind}Rule", "variable", r.variable, r.expression) for r in m.rules)),
             self.list("Reactions", map(self.reaction, m.reactions)),
+            self.list("Events", map(self.event, m.events)),
         ]  # fmt: skip
         element = _sub(root, "model", attributes | {"metaid": f"meta_{attributes['id']}"})
         own = {"observables": " ".join(m.observables)} if m.observables else {}
@@ -130,7 +139,7 @@ class _Writer:
     def compartment(self, c: Compartment) -> ElementTree.Element:
         unit = parse_unit(c.unit)
         lengths = dict(unit.powers).get("meter", 3.0 if not c.unit else 0.0)
-        attributes = {"id": c.id, "size": _number(c.size), "constant": "true"}
+        attributes = {"id": c.id, "size": _number(c.size), "constant": _truth(c.constant)}
         attributes |= {"spatialDimensions": f"{lengths:g}"} if lengths in {1, 2, 3} else {"spatialDimensions": "3"}
         attributes |= {"units": self.unit(c.unit)} if c.unit else {}
         return self.element("compartment", attributes, c)
@@ -144,6 +153,7 @@ class _Writer:
             "boundaryCondition": _truth(s.boundary),
             "constant": _truth(s.constant),
         }
+        attributes |= {"conversionFactor": s.conversion} if s.conversion else {}
         substance = self._substance(s)
         return self.element("species", attributes | ({"substanceUnits": self.unit(substance)} if substance else {}), s)
 
@@ -157,30 +167,59 @@ class _Writer:
         return readable(parse_unit(s.unit).times(parse_unit(size)), hint=self.model.units.get("substance", ""))
 
     def parameter(self, p: Parameter, tag: str = "parameter") -> ElementTree.Element:
-        attributes = {"id": p.id.rpartition(".")[2], "value": _number(p.value)}
+        attributes = {"id": p.id.rpartition(".")[2]} | ({} if math.isnan(p.value) else {"value": _number(p.value)})
         attributes |= {"constant": _truth(p.constant)} if tag == "parameter" else {}
         attributes |= {"units": self.unit(p.unit)} if p.unit else {}
         return self.element(tag, attributes, p, own_attributes(p), p.id.replace(".", "_"))
 
     def assigned(self, tag: str, attribute: str, name: str, expression: Expression) -> ElementTree.Element:
-        element = ElementTree.Element(tag, {attribute: name})
+        element = ElementTree.Element(tag, {attribute: self.plain(name)} if name else {})
         element.append(self.math(expression, ""))
+        return element
+
+    def event(self, e: Event) -> ElementTree.Element:
+        attributes = {"useValuesFromTriggerTime": _truth(e.at_trigger)} | ({"name": _clean(e.name)} if e.name else {})
+        element = ElementTree.Element("event", ({"id": e.id} if _SID.fullmatch(e.id) else {}) | attributes)
+        parts = (("trigger", e.trigger), ("delay", e.delay), ("priority", e.priority))
+        for tag, expression in parts:
+            if expression is not None:
+                _sub(element, tag).append(self.math(expression, ""))
+        trigger = element[0]
+        trigger.set("initialValue", _truth(e.initial_value))
+        trigger.set("persistent", _truth(e.persistent))
+        changes = self.list(
+            "EventAssignments", (self.assigned("eventAssignment", "variable", n, x) for n, x in e.assignments)
+        )
+        if changes is not None:
+            element.append(changes)
+        return element
+
+    def reference(self, species: str, number: Stoichiometry) -> ElementTree.Element:
+        element = ElementTree.Element("speciesReference", {"species": species})
+        if not isinstance(number, str):
+            element.set("stoichiometry", _number(number))
+            element.set("constant", "true")
+            return element
+        holder = next(p for p in self.model.parameters if p.id == number)
+        element.set("id", self.plain(number))
+        if not math.isnan(holder.value):
+            element.set("stoichiometry", _number(holder.value))
+        element.set("constant", _truth(holder.constant))
         return element
 
     def math(self, expression: Expression, reaction: str) -> ElementTree.Element:
         for name in symbols(expression) & self.local.keys():
             if self.local[name][0] != reaction:
                 raise ModelError(f"'{name}' is local to its reaction but used elsewhere; rename it without the '.'.")
-        rename: Callable[[str], str] = lambda name: self.local[name][1] if name in self.local else name  # noqa: E731
+        rename: Callable[[str], str] = lambda name: self.local[name][1] if name in self.local else self.plain(name)  # noqa: E731
         return to_mathml(expression, rename, "sbml:units")
 
     def reaction(self, r: Reaction) -> ElementTree.Element:
+        if r.fast:
+            raise ModelError(f"reaction '{r.id}' is fast, which SBML Level 3 Version 2 does not have; remove it.")
         element = self.element("reaction", {"id": r.id, "reversible": _truth(r.reversible)}, r)
         for what, pairs in (("Reactants", r.reactants), ("Products", r.products)):
-            references = (
-                ElementTree.Element("speciesReference", {"species": s, "stoichiometry": _number(n), "constant": "true"})
-                for s, n in pairs
-            )
+            references = (self.reference(s, n) for s, n in pairs)
             element.extend(e for e in (self.list(what, references),) if e is not None)
         changed = {s for s, _ in (*r.reactants, *r.products)}
         species = {s.id for s in self.model.species}
@@ -228,7 +267,8 @@ def _clean(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    return repr(float(value)).removesuffix(".0")
+    special = {math.inf: "INF", -math.inf: "-INF"}
+    return special.get(value) or repr(float(value)).removesuffix(".0")
 
 
 def _truth(value: object) -> str:

@@ -7,18 +7,42 @@ done takes the next task, so that no lane idles. What happens in a lane never de
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
 
+from hepatica.solver.calls import (
+    AT,
+    COMMIT,
+    DENSE,
+    DRIFT,
+    DRIFTS,
+    ERR,
+    IH,
+    IHG,
+    INITIAL,
+    LU,
+    MASK,
+    OBS,
+    OBSERVE,
+    PACE,
+    POINT,
+    STEP,
+    THETA,
+    TOL,
+    P,
+    S,
+    W,
+    call1,
+    call2,
+    call3,
+    call5,
+    call8,
+    compiled,
+)
+from hepatica.solver.events import begin_watch, locate, slide, truncate, turn
+from hepatica.solver.past import begin_past, remember
 from hepatica.solver.status import Status
 
 OK, STEP_LIMIT, TOO_SMALL = int(Status.OK), int(Status.STEP_LIMIT), int(Status.STEP_TOO_SMALL)
 NOT_FINITE, NO_STEADY, BAD = int(Status.NOT_FINITE), int(Status.NO_STEADY_STATE), int(Status.BAD_INPUT)
-
-# places in `code` (addresses of functions) and `data` (addresses of arrays)
-STEP, DENSE, AT, COMMIT, OBSERVE, PACE, DRIFT, INITIAL, GET, SET = range(10)
-S, P, IH, IHG, LU, W, ERR, TOL, MASK, THETA, POINT, OBS, DRIFTS, CONTROL = range(14)
 
 SET_TO, SCALE, ADD = 0, 1, 2
 TINY_STEP = 1e-13  # relative to time: below it, time does not move any more
@@ -26,27 +50,7 @@ FIRST_STEP = 1e-6
 SMALLEST_TIME = 1e-15
 
 
-def _caller(count: int) -> Any:
-    """Make an intrinsic that calls a machine-code address with ``count`` pointers; keeps the loop cacheable."""
-
-    @intrinsic
-    def call(_context: Any, address: Any, arguments: Any) -> Any:
-        def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-            word = ir.IntType(64)
-            function = ir.FunctionType(ir.VoidType(), [word] * count)
-            pointer = builder.inttoptr(values[0], function.as_pointer())
-            builder.call(pointer, [builder.extract_value(values[1], k) for k in range(count)])
-            return context.get_dummy_value()
-
-        return types.void(types.intp, arguments), generate
-
-    return call
-
-
-call1, call2, call3, call5, call8 = (_caller(n) for n in (1, 2, 3, 5, 8))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _apply(target: Any, lane: int, first: int, last: int, index: Any, how: Any, value: Any) -> None:
     for q in range(first, last):
         i = index[q]
@@ -58,7 +62,7 @@ def _apply(target: Any, lane: int, first: int, last: int, index: Any, how: Any, 
             target[i, lane] += value[q]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _load(lane: int, segment: int, draw: int, base: Any, p: Any, plan: Any) -> None:
     """Parameters of a draw with the changes of a segment."""
     for v in range(base.shape[1]):
@@ -66,7 +70,7 @@ def _load(lane: int, segment: int, draw: int, base: Any, p: Any, plan: Any) -> N
     _apply(p, lane, plan[2][segment], plan[2][segment + 1], plan[3], plan[4], plan[5])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _begin(
     lane: int, task: int, tasks: Any, base: Any, y0: Any, plan: Any, code: Any, data: Any, s: Any, p: Any, point: Any
 ) -> bool:
@@ -84,12 +88,12 @@ def _begin(
     for v in range(s.shape[0]):
         s[v, 0, lane] = point[v, lane]
         fine = fine and np.isfinite(point[v, lane])
-    for v in range(p.shape[0]):
-        fine = fine and np.isfinite(p[v, lane])
+    for v in range(base.shape[1]):
+        fine = fine and not np.isnan(p[v, lane])
     return fine
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _park(lane: int, s: Any, p: Any) -> None:
     """Give an idle lane harmless content."""
     for v in range(s.shape[0]):
@@ -99,7 +103,7 @@ def _park(lane: int, s: Any, p: Any) -> None:
         p[v, lane] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _factor(error: float, order: int, most: float) -> Any:
     """By what to multiply the step size, ``most`` at the most."""
     if not np.isfinite(error):
@@ -110,7 +114,7 @@ def _factor(error: float, order: int, most: float) -> Any:
     return max(f, 0.1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _first_step(ratio: float) -> Any:
     """First step size from ``|y|^2 / |f|^2`` in the error norm (Hairer, Norsett and Wanner, section II.4)."""
     if not np.isfinite(ratio):
@@ -118,13 +122,15 @@ def _first_step(ratio: float) -> Any:
     return min(max(0.01 * np.sqrt(ratio), FIRST_STEP), 1e8)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _refill(
     following: int, active: int, state: Any, tasks: Any, base: Any, y0: Any, plan: Any, timer: int, code: Any, data: Any,
-    arrays: Any, status: Any, progress: Any,
+    arrays: Any, watch: Any, past: Any, status: Any, progress: Any,
 ) -> Any:  # fmt: skip
     """Give the next tasks to idle lanes; returns the next task, the busy lanes, and whether a lane needs a first step."""
-    task, segment, k, count, t, _h, end, fresh, rejected, _ok = state
+    task, segment, k, count, t, end, fresh, rejected = (
+        state[0], state[1], state[2], state[3], state[4], state[6], state[7], state[8],
+    )  # fmt: skip
     s, p, point = arrays[0], arrays[1], arrays[7]
     any_fresh = False
     for lane in range(task.shape[0]):
@@ -141,22 +147,42 @@ def _refill(
             if timer >= 0:
                 s[timer, 0, lane] = t[lane]
             end[lane] = _end_of(segment[lane], tasks[r, 0], plan)
+            if past[3][0] > 0:
+                begin_past(lane, arrays, past, code, data)
+            if watched(watch):
+                begin_watch(lane, (tasks[r, 0] << 32) + tasks[r, 1], arrays, watch)
+                failed = turn(lane, t[lane], arrays, watch, code, data)
+                if failed != OK:
+                    status[r] = failed
+                    progress[0] += 1
+                    task[lane] = -1
+                    _park(lane, s, p)
+                    continue
             fresh[lane], rejected[lane] = True, False
             active += 1
         any_fresh = any_fresh or fresh[lane]
     return following, active, any_fresh
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
+def watched(watch: Any) -> Any:
+    """Whether a model has conditions, events or algebraic equations."""
+    sizes = watch[0]
+    return sizes[0] + sizes[1] > 0 or sizes[7] > 0
+
+
+@compiled
 def _end_of(segment: int, arm: int, plan: Any) -> Any:
     """Time at which a segment ends; the last one of an arm has no end."""
     return np.inf if segment + 1 == plan[0][arm + 1] else plan[1][segment + 1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _step(state: Any, arrays: Any, pace: Any, gamma: float, code: Any, data: Any) -> None:
+@compiled
+def _step(state: Any, arrays: Any, watch: Any, past: Any, pace: Any, gamma: float, code: Any, data: Any) -> None:
     """Step all lanes, fresh ones paced first where asked; then ``err`` holds the error norms, ``ok`` which lanes accept."""
-    task, _segment, _k, _count, t, h, end, fresh, _rejected, ok = state
+    task, t, h, end, fresh, ok, reach, part, stop = (
+        state[0], state[4], state[5], state[6], state[7], state[9], state[10], state[11], state[13],
+    )  # fmt: skip
     s, ih, ihg, err, mask = arrays[0], arrays[2], arrays[3], arrays[4], arrays[5]
     lanes = task.shape[0]
     if pace:
@@ -165,9 +191,11 @@ def _step(state: Any, arrays: Any, pace: Any, gamma: float, code: Any, data: Any
             if fresh[lane]:
                 h[lane], fresh[lane] = _first_step(err[lane]), False
     for lane in range(lanes):
-        # land on the end of a segment exactly; a sliver of a step before it is taken along
-        if t[lane] + 1.0001 * h[lane] >= end[lane]:
-            h[lane] = end[lane] - t[lane]
+        # land on the end of a segment, and on known events, exactly; a sliver of a step before it is taken along
+        stop[lane] = min(end[lane], min(watch[9][lane], watch[10][lane]))
+        h[lane] = min(h[lane], past[2][lane])
+        if t[lane] + 1.0001 * h[lane] >= stop[lane]:
+            h[lane] = stop[lane] - t[lane]
         ih[lane] = 1.0 / h[lane]
         ihg[lane] = ih[lane] / gamma
     call8(code[STEP], (data[S], data[P], data[IH], data[IHG], data[LU], data[W], data[ERR], data[TOL]))
@@ -175,29 +203,30 @@ def _step(state: Any, arrays: Any, pace: Any, gamma: float, code: Any, data: Any
         err[lane] = np.sqrt(err[lane] / s.shape[0])
         ok[lane] = task[lane] >= 0 and err[lane] <= 1.0
         mask[lane] = 1.0 if ok[lane] else -1.0
+        reach[lane], part[lane] = min(t[lane] + h[lane], stop[lane]), 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _due(accepted: bool, next_reading: int, times: Any, reach: float) -> Any:  # noqa: FBT001
     """Whether an accepted step reaches past a lane's next reading time."""
     return accepted and next_reading < times.shape[0] and times[next_reading] < reach
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _read(state: Any, arrays: Any, times: Any, timer: int, code: Any, data: Any, out: Any) -> None:
     """Read the observables wherever an accepted step passed a reading time."""
-    task, _segment, k, _count, t, h, end, _fresh, _rejected, ok = state
+    task, k, t, h, ok, reach = state[0], state[2], state[4], state[5], state[9], state[10]
     theta, point, obs = arrays[6], arrays[7], arrays[8]
     lanes = task.shape[0]
     want = False
     for lane in range(lanes):
-        want = want or _due(ok[lane], k[lane], times, min(t[lane] + h[lane], end[lane]))
+        want = want or _due(ok[lane], k[lane], times, reach[lane])
     if want:
         call1(code[DENSE], (data[S],))
     while want:
         for lane in range(lanes):
             theta[lane] = 0.0
-            if _due(ok[lane], k[lane], times, min(t[lane] + h[lane], end[lane])):
+            if _due(ok[lane], k[lane], times, reach[lane]):
                 theta[lane] = (times[k[lane]] - t[lane]) / h[lane]
         call3(code[AT], (data[S], data[THETA], data[POINT]))
         if timer >= 0:
@@ -207,18 +236,17 @@ def _read(state: Any, arrays: Any, times: Any, timer: int, code: Any, data: Any,
         call3(code[OBSERVE], (data[POINT], data[P], data[OBS]))
         want = False
         for lane in range(lanes):
-            reach = min(t[lane] + h[lane], end[lane])
-            if _due(ok[lane], k[lane], times, reach):
+            if _due(ok[lane], k[lane], times, reach[lane]):
                 for j in range(out.shape[2]):
                     out[task[lane], k[lane], j] = obs[j, lane]
                 k[lane] += 1
-                want = want or _due(ok[lane], k[lane], times, reach)
+                want = want or _due(ok[lane], k[lane], times, reach[lane])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _enter(lane: int, state: Any, arrays: Any, tasks: Any, base: Any, plan: Any) -> None:
     """Bring a lane into the next segment of its arm: its parameters, and what is done to its states."""
-    task, segment, end, fresh = state[0], state[1], state[6], state[7]
+    task, segment, end = state[0], state[1], state[6]
     s, p, point = arrays[0], arrays[1], arrays[7]
     segment[lane] += 1
     g = segment[lane]
@@ -229,10 +257,9 @@ def _enter(lane: int, state: Any, arrays: Any, tasks: Any, base: Any, plan: Any)
     for v in range(s.shape[0]):
         s[v, 0, lane] = point[v, lane]
     end[lane] = _end_of(g, tasks[task[lane], 0], plan)
-    fresh[lane] = True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _failure(count: int, limit: int, step: float, time: float, error: float, too_long: int) -> Any:
     """Why a lane must be given up, or that it need not."""
     if count >= limit:
@@ -242,10 +269,11 @@ def _failure(count: int, limit: int, step: float, time: float, error: float, too
     return OK
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def advance(
     code: Any, data: Any, arrays: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, order: int, gamma: float,
-    limit: int, timer: int, settle: float, drift: float, out: Any, rest: Any, status: Any, counts: Any, clock: Any, progress: Any,
+    limit: int, timer: int, watch: Any, past: Any, settle: float, drift: float, out: Any, rest: Any, status: Any, counts: Any, clock: Any,
+    progress: Any,
 ) -> None:  # fmt: skip
     """Integrate tasks over the segments of their arms, or, with ``settle`` above zero, to where nothing changes any more.
 
@@ -253,7 +281,8 @@ def advance(
 
     ``tasks`` (task, 3): arm, draw, row of ``y0`` or -1 for the model's initial values. ``plan``: first segment of each arm,
     start of each segment, then offsets, index, kind and value of the parameter changes and of the state changes that each
-    segment brings. ``timer``: the state that is the clock, or -1; it is set to time itself, without rounding. ``out``
+    segment brings. ``timer``: the state that is the clock, or -1; it is set to time itself, without rounding. ``watch``: see
+    :func:`~hepatica.solver.events.make_watch`; ``past``: see :func:`~hepatica.solver.past.make_memory`. ``out``
     (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps, ``clock`` (task,): where each
     task stopped; ``rest`` (task, state): where it settled. ``progress``: tasks done; a negative number asks to stop.
     """
@@ -262,26 +291,47 @@ def advance(
     task, h, end = np.full(lanes, -1, np.int64), np.ones(lanes), np.full(lanes, np.inf)
     segment, k, count = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
     fresh, rejected, ok = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
-    t = np.zeros(lanes)
-    state = (task, segment, k, count, t, h, end, fresh, rejected, ok)
+    turned, watching = np.zeros(lanes, np.bool_), watched(watch)
+    t, reach, part, stop = np.zeros(lanes), np.zeros(lanes), np.ones(lanes), np.full(lanes, np.inf)
+    state = (task, segment, k, count, t, h, end, fresh, rejected, ok, reach, part, turned, stop)
     following, active, idle, pace = 0, 0, True, False
     for lane in range(lanes):
         _park(lane, s, p)
     while True:
         if idle:
             following, active, pace = _refill(
-                following, active, state, tasks, base, y0, plan, timer, code, data, arrays, status, progress
+                following,
+                active,
+                state,
+                tasks,
+                base,
+                y0,
+                plan,
+                timer,
+                code,
+                data,
+                arrays,
+                watch,
+                past,
+                status,
+                progress,
             )
             idle = False
         if active == 0:
             break
-        _step(state, arrays, pace, gamma, code, data)
+        _step(state, arrays, watch, past, pace, gamma, code, data)
         pace = False
         counts[0] += 1
         counts[1] += active
         if settling:
             call3(code[DRIFT], (data[S], data[TOL], data[DRIFTS]))
+        if watching:
+            locate(state, arrays, watch, timer, code, data)
         _read(state, arrays, times, timer, code, data, out)
+        if past[3][0] > 0:
+            remember(state, arrays, past, timer, code, data)
+        if watching:
+            truncate(state, arrays, code, data)
         call2(code[COMMIT], (data[S], data[MASK]))
         for lane in range(lanes):
             if task[lane] < 0:
@@ -291,20 +341,24 @@ def advance(
             settled = settling and ok[lane] and h[lane] >= settle and drifts[lane] <= drift
             grow = _factor(err[lane], order, 1.0 if rejected[lane] else 8.0)
             rejected[lane] = not ok[lane]
+            failed = OK
             if ok[lane]:
-                landed = t[lane] + h[lane] >= end[lane]
-                t[lane] = end[lane] if landed else t[lane] + h[lane]
+                begin, t[lane] = t[lane], reach[lane]
                 if timer >= 0:
                     s[timer, 0, lane] = t[lane]
-                if landed and k[lane] < times.shape[0]:
+                entered = reach[lane] >= end[lane] and k[lane] < times.shape[0]
+                if entered:
                     _enter(lane, state, arrays, tasks, base, plan)
-                    pace = True
+                if watching and (entered or turned[lane]):
+                    slide(lane, begin, arrays, watch, state)
+                    failed = turn(lane, t[lane], arrays, watch, code, data)
+                if entered or turned[lane]:
+                    fresh[lane], pace = True, True
             h[lane] = min(h[lane] * grow, 100.0 * settle) if settling else h[lane] * grow
             done = settled if settling else k[lane] >= times.shape[0]
             for v in range(size if settled else 0):
                 rest[r, v] = s[v, 0, lane]
-            failed = OK
-            if not (done or fresh[lane]):
+            if failed == OK and not (done or fresh[lane]):
                 failed = _failure(
                     count[lane], limit, h[lane], t[lane], err[lane], NO_STEADY if settling else STEP_LIMIT
                 )
@@ -315,6 +369,7 @@ def advance(
                 if progress[0] >= 0:
                     progress[0] += 1
                 task[lane], t[lane], h[lane], end[lane], fresh[lane] = -1, 0.0, 1.0, np.inf, False
+                turned[lane], watch[9][lane], watch[10][lane] = False, np.inf, np.inf
                 active -= 1
                 idle = True
                 _park(lane, s, p)

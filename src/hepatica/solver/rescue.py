@@ -38,7 +38,9 @@ def rescue(
         How many tasks were rescued.
     """
     failed = np.flatnonzero(np.isin(run.status, [int(s) for s in RESCUED]))
-    if not len(failed):
+    conditions = kernel.conditions
+    watched = conditions.seen or conditions.delayed or kernel.differential < len(kernel.states)
+    if not len(failed) or watched:  # a plain integrator knows neither events nor algebraic equations
         return 0
     reference = kernel.reference()
     saved = 0

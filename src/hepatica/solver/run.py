@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.compiler.kernel import CLOCK, TABLEAUX, Kernel, Tableau
-from hepatica.solver.drive import GET, SET, advance
+from hepatica.solver.calls import GET, SET
+from hepatica.solver.drive import advance
 from hepatica.solver.plan import Plan
 from hepatica.solver.status import Status
 from hepatica.solver.workspace import Workspace
@@ -122,7 +123,8 @@ def integrate(
     ) -> None:
         advance(
             space.code, space.data, space.arrays, tasks[part], base, rows, plan.arrays, times, tol.tableau.order,
-            tol.tableau.gamma, tol.limit, _timer(kernel), 0.0, 0.0, out[part], NOWHERE, status, counts, stopped[part], flag,
+            tol.tableau.gamma, tol.limit, _timer(kernel), space.watch, space.memory, 0.0, 0.0, out[part], NOWHERE, status, counts,
+            stopped[part], flag,
         )  # fmt: skip
 
     status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
@@ -157,7 +159,8 @@ def find_steady_states(
     ) -> None:
         advance(
             space.code, space.data, space.arrays, tasks[part], base, start, plan.arrays, NEVER, tol.tableau.order,
-            tol.tableau.gamma, limit, _timer(kernel), tol.settle, tol.drift, nothing[part], out[part], status, counts, stopped[part], flag,
+            tol.tableau.gamma, limit, _timer(kernel), space.watch, space.memory, tol.settle, tol.drift, nothing[part],
+            out[part], status, counts, stopped[part], flag,
         )  # fmt: skip
 
     status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)

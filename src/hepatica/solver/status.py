@@ -13,6 +13,8 @@ class Status(IntEnum):
     NO_STEADY_STATE = 4
     BAD_INPUT = 5
     NOT_RUN = 6
+    ENDLESS_EVENTS = 7
+    NO_CONSISTENT_START = 8
 
     @property
     def sentence(self) -> str:
@@ -28,4 +30,6 @@ _SENTENCES = {
     Status.NO_STEADY_STATE: "not started: no steady state was reached in pre-equilibration",
     Status.BAD_INPUT: "not started: an initial value or parameter is not finite",
     Status.NOT_RUN: "not started: the run was interrupted",
+    Status.ENDLESS_EVENTS: "stopped: events set each other off without end, or more than 256 were pending",
+    Status.NO_CONSISTENT_START: "stopped: the algebraic equations have no solution that was found",
 }

@@ -4,8 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.compiler.kernel import Kernel, Tableau
+from hepatica.solver.events import make_watch
+from hepatica.solver.past import make_memory
 
 ALIGNMENT = 64
+STAGES = 2
+"""Slot of the first stage in the interleaved array."""
 Array = NDArray[np.float64]
 
 
@@ -33,7 +37,9 @@ class Workspace:
     def __init__(self, kernel: Kernel, tableau: Tableau, rtol: float, atol: float) -> None:
         n, lanes = len(kernel.states), kernel.lanes
         self.state = aligned(n, kernel.slots, lanes)
-        self.parameters = aligned(max(1, len(kernel.parameters)), lanes)[: len(kernel.parameters)]
+        conditions = kernel.conditions
+        size = len(kernel.parameters) + conditions.hidden
+        self.parameters = aligned(max(1, size), lanes)[:size]
         self.lu = aligned(kernel.sizes["lu"], lanes)
         self.scratch = aligned(kernel.sizes["w"], lanes)
         self.tolerance = aligned(2, lanes)
@@ -42,11 +48,19 @@ class Workspace:
         self.mask, self.theta, self.drifts = aligned(lanes), aligned(lanes), aligned(lanes)
         self.point = aligned(n, lanes)
         self.observed = aligned(max(1, len(kernel.observables)), lanes)
+        self.seen = aligned(max(1, conditions.seen), lanes)
+        news = 2 * len(conditions.events) + sum(len(e.states) for e in conditions.events)
+        self.news = aligned(max(1, news), lanes)
+        self.past = aligned(max(1, 2 * conditions.delayed + conditions.delays), lanes)
+        self.memory = make_memory(conditions, len(kernel.parameters), lanes)
+        modes = len(kernel.parameters) + bool(conditions.delayed)
+        self.watch = make_watch(conditions, modes, kernel.differential, n - kernel.differential, lanes)
         self.control = np.zeros(2, np.uint32)
         self.data = np.array(
             [a.ctypes.data for a in (
                 self.state, self.parameters, self.inverse, self.diagonal, self.lu, self.scratch, self.error, self.tolerance,
-                self.mask, self.theta, self.point, self.observed, self.drifts, self.control,
+                self.mask, self.theta, self.point, self.observed, self.drifts, self.control, self.seen, self.news, self.past,
+                self.state[:, STAGES],
             )],
             np.int64,
         )  # fmt: skip
@@ -59,7 +73,9 @@ class Workspace:
             "pace",
             "drift",
         )
-        functions = (*names, "initial", "get_control", "set_control")
+        functions = (
+            *names, "initial", "get_control", "set_control", "watch", "happen", "remember", "rhs", "factor", "solve",
+        )  # fmt: skip
         self.code = np.array([kernel.addresses[name] for name in functions], np.int64)
 
     @property
@@ -67,5 +83,5 @@ class Workspace:
         """The arrays that the control loop itself touches."""
         return (
             self.state, self.parameters, self.inverse, self.diagonal, self.error, self.mask, self.theta, self.point,
-            self.observed, self.drifts,
+            self.observed, self.drifts, self.seen, self.news, self.past,
         )  # fmt: skip

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from hepatica.compiler.lower import Operation, Program
 from hepatica.compiler.tableaux import Tableau
-from hepatica.compiler.targets.llvm_math import MATH_FUNCTIONS, write_vector_math
+from hepatica.compiler.targets.llvm_math import MATH_FUNCTIONS, write_factorial, write_vector_math
+from hepatica.compiler.targets.llvm_past import PAST, write_past
 
 Y, ARGUMENT, STAGES = 0, 1, 2
 BLOCK = 256
@@ -113,10 +114,12 @@ class _Writer:
             return self._let(f"call {v} @llvm.fma.{m}({v} {x[0]}, {v} {x[1]}, {v} {x[2]})")
         if name in INTRINSICS:
             return self._let(f"call {v} @llvm.{INTRINSICS[name]}.{m}({', '.join(f'{v} {a}' for a in x)})")
-        if name in MATH_FUNCTIONS:
+        if name in {*MATH_FUNCTIONS, *PAST}:
             return self._let(f"call {v} @hp_{name}({', '.join(f'{v} {a}' for a in x)})")
         if name in LIBM:
             return self._let(f"call {v} @llvm.{name}.{m}({v} {x[0]})")
+        if name == "factorial":
+            return self._let(f"call {v} @hp_factorial({v} {x[0]})")
         if name in COMPARE:
             return self._truth(self._let(f"fcmp {COMPARE[name]} {v} {x[0]}, {x[1]}"))
         true = [self._let(f"fcmp une {v} {a}, {zero}") for a in (x[:1] if name in {"select", "not"} else x)]
@@ -193,8 +196,11 @@ class _Loop:
         return "\n".join([*head, *self.lines, *tail]) + "\n"
 
 
-def _step(layout: Layout, tableau: Tableau, size: int) -> str:
-    """One whole step of a method: factor, stages, new state into the argument slot, squared error norm into ``err``."""
+def _step(layout: Layout, tableau: Tableau, size: int, differential: int) -> str:
+    """One whole step of a method: factor, stages, new state into the argument slot, squared error norm into ``err``.
+
+    In the equation of an algebraic state, which come last, the stages do not couple.
+    """
     v, b = layout.vector, layout.bytes
     out = [
         f"define void @step_{tableau.name}(ptr %s, ptr %p, ptr %ih, ptr %ihg, ptr %lu, ptr %w, ptr %err, ptr %tol) #0 {{\nentry:\n"
@@ -220,7 +226,11 @@ def _step(layout: Layout, tableau: Tableau, size: int) -> str:
             coupling = loop.bin("fmul", stages[0], layout.splat(tableau.c[i - 1][0]))
             for u, c in zip(stages[1:], tableau.c[i - 1][1:], strict=True):
                 coupling = loop.fma(u, layout.splat(c), coupling)
-            loop.store(loop.bin("fmul", coupling, "%ihv"), loop.state(STAGES + i))
+            inverse = "%ihv"
+            if differential < size:
+                counts = loop.let(f"icmp ult i64 %{loop.tag}_i, {differential}")
+                inverse = loop.let(f"select i1 {counts}, {v} %ihv, {v} zeroinitializer")
+            loop.store(loop.bin("fmul", coupling, inverse), loop.state(STAGES + i))
         out.append(loop.text(size))
         out.append(f" %u{i} = getelementptr i8, ptr %s, i64 {b * (STAGES + i)}\n")
         out.append(
@@ -244,7 +254,7 @@ def _step(layout: Layout, tableau: Tableau, size: int) -> str:
 
 def _dense(layout: Layout, tableau: Tableau, size: int) -> str:
     """Coefficients of the continuous output from the stages, and its value at ``theta`` into ``o``."""
-    v, first = layout.vector, layout.slots - 1 - len(tableau.dense)
+    v, first = layout.vector, STAGES + tableau.stages
     loop = _Loop(layout, "k", "entry")
     stages = [loop.load(loop.state(STAGES + j)) for j in range(len(tableau.dense[0]))]
     for q, row in enumerate(tableau.dense):
@@ -323,6 +333,9 @@ def exported(tableaux: Sequence[Tableau]) -> tuple[str, ...]:
         "solve",
         "observe",
         "initial",
+        "watch",
+        "happen",
+        "remember",
         "commit",
         "drift",
         "pace",
@@ -332,19 +345,21 @@ def exported(tableaux: Sequence[Tableau]) -> tuple[str, ...]:
     )
 
 
-def write_ir(programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tableau], size: int, *, x86: bool) -> str:
+def write_ir(
+    programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tableau], size: int, differential: int, *, x86: bool
+) -> str:
     """Write the module of a model.
 
     Parameters
     ----------
     programs
-        rhs, factor, solve, observe and initial.
+        rhs, factor, solve, and those that give outputs.
     layout
         Lanes and slots.
     tableaux
         Methods to include.
-    size
-        Number of states.
+    size, differential
+        Number of states, and of differential ones.
     x86
         Whether the denormal control of x86 exists.
     """
@@ -361,9 +376,13 @@ def write_ir(programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tab
     used = {str(op[0]) for program in programs for op in program.code}
     if used & set(MATH_FUNCTIONS):
         out.append(write_vector_math(layout))
+    if "factorial" in used:
+        out.append(write_factorial(layout))
+    if used & set(PAST):
+        out.append(write_past(layout))
     out += [_Writer(program, layout, interleaved.get(program.name, {})).text() for program in programs]
     for tableau in tableaux:
-        out += [_step(layout, tableau, size), _dense(layout, tableau, size)]
+        out += [_step(layout, tableau, size, differential), _dense(layout, tableau, size)]
     out += [_helpers(layout, size), _X86_CONTROL if x86 else _NO_CONTROL]
     out.append('attributes #0 = { nounwind "frame-pointer"="none" }\n')
     return "".join(out)

@@ -122,3 +122,17 @@ def _pow(layout: _Layout) -> str:
 def write_vector_math(layout: _Layout) -> str:
     """Write the three functions for a layout."""
     return _exp(layout) + _ln(layout) + _pow(layout)
+
+
+def write_factorial(layout: _Layout) -> str:
+    """Write the factorial, lane by lane with the gamma function of the C library: nothing that needs speed has one."""
+    v, last = layout.vector, "zeroinitializer"
+    lines = ["declare double @tgamma(double)", f"define {v} @hp_factorial({v} %x) #0 {{"]
+    for q in range(layout.lanes):
+        lines += [f" %x{q} = extractelement {v} %x, i64 {q}", f" %a{q} = fadd double %x{q}, 1.0"]
+        lines += [
+            f" %g{q} = call double @tgamma(double %a{q})",
+            f" %v{q} = insertelement {v} {last}, double %g{q}, i64 {q}",
+        ]
+        last = f"%v{q}"
+    return "\n".join([*lines, f" ret {v} {last}", "}"]) + "\n"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepatica.compiler.graph import FOLD
 from hepatica.compiler.lower import Program
 
 Lanes = NDArray[np.float64]
@@ -20,7 +21,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "gt": lambda a, b: np.where(a > b, 1.0, 0.0), "ge": lambda a, b: np.where(a >= b, 1.0, 0.0),
     "eq": lambda a, b: np.where(a == b, 1.0, 0.0), "ne": lambda a, b: np.where(a != b, 1.0, 0.0),
     "and": lambda a, b: np.where((a != 0) & (b != 0), 1.0, 0.0), "or": lambda a, b: np.where((a != 0) | (b != 0), 1.0, 0.0),
-    "not": lambda a: np.where(a == 0, 1.0, 0.0),
+    "not": lambda a: np.where(a == 0, 1.0, 0.0), "factorial": np.vectorize(lambda a: FOLD["factorial"](a), otypes=[float]),
 }  # fmt: skip
 
 

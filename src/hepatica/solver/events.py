@@ -1,0 +1,355 @@
+"""Conditions and events: a step ends where a condition changes, and then happens what SBML says.
+
+Between two changes the equations are smooth: the modes in p hold every condition at its value. After a step the conditions
+are evaluated; where one differs from its mode, its change is located in the dense output and the step ends there.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from hepatica.compiler.kernel import Conditions
+from hepatica.solver.calls import (
+    AT,
+    DENSE,
+    FACTOR,
+    HAPPEN,
+    IHG,
+    LU,
+    NEWS,
+    POINT,
+    RHS,
+    SEEN,
+    SOLVE,
+    STAGE,
+    THETA,
+    WATCH,
+    P,
+    S,
+    W,
+    call1,
+    call2,
+    call3,
+    call4,
+    call5,
+    compiled,
+)
+from hepatica.solver.status import Status
+
+OK, ENDLESS, NO_SOLUTION = int(Status.OK), int(Status.ENDLESS_EVENTS), int(Status.NO_CONSISTENT_START)
+HELD = 1e200  # stands for 1/(h gamma) where a differential state must not move
+MOST_ROUNDS = 10_000
+MOST_NEWTON = 100
+MOST_BISECTIONS = 100
+NUDGES = 24
+SLIDES = 10
+SHORT = 1e-10
+QUEUE = 256
+
+
+def make_watch(
+    conditions: Conditions, parameters: int, differential: int, algebraic: int, lanes: int
+) -> tuple[Any, ...]:
+    """Give the tables of a model's conditions and the memory of the lanes, as the control loop reads them.
+
+    ``sizes`` holds switches, events, times, whether to sample, the place of the first mode, the numbers of differential
+    states, of quantities whose past is kept, and of algebraic states; then come flags and states of events; then for each
+    lane: modes, the queue of pending events (time, event, values, how many), the next due event, the next change in time,
+    how often it slid, and the state of its random numbers.
+    """
+    events = conditions.events
+    sizes = [
+        conditions.switches, len(events), conditions.times, int(conditions.sampled), parameters, differential,
+        conditions.delayed, algebraic,
+    ]  # fmt: skip
+    flags = np.array([[e.initial_value, e.persistent, e.at_trigger] for e in events], np.int64).reshape(-1, 3)
+    first = np.cumsum([0, *(len(e.states) for e in events)]).astype(np.int64)
+    states = np.array([i for e in events for i in e.states], np.int64)
+    room = QUEUE if events else 1
+    return (
+        np.array(sizes, np.int64), flags, first, states,
+        np.zeros((lanes, conditions.switches + len(events))), np.zeros((lanes, room)), np.zeros((lanes, room), np.int64),
+        np.zeros((lanes, room, max(1, len(states)))), np.zeros(lanes, np.int64), np.full(lanes, np.inf), np.full(lanes, np.inf),
+        np.zeros(lanes, np.int64), np.zeros(lanes, np.uint64),
+    )  # fmt: skip
+
+
+@compiled
+def _differs(lane: int, seen: Any, watch: Any, p: Any) -> bool:
+    sizes, mode = watch[0], watch[4]
+    switches, events = sizes[0], sizes[1]
+    if switches > 0 and p[sizes[4] + switches, lane] == 0.0:
+        for k in range(switches):
+            if seen[k, lane] != mode[lane, k]:
+                return True
+    differ = False
+    for k in range(switches, switches + events):
+        differ = differ or (seen[k, lane] != 0.0) != (mode[lane, k] != 0.0)
+    return differ
+
+
+@compiled
+def _look_at(theta: Any, state: Any, arrays: Any, timer: int, code: Any, data: Any) -> None:
+    """Evaluate the conditions at a fraction of the step of each lane."""
+    t, h = state[4], state[5]
+    point = arrays[7]
+    call3(code[AT], (data[S], data[THETA], data[POINT]))
+    if timer >= 0:
+        for lane in range(theta.shape[0]):
+            point[timer, lane] = t[lane] + theta[lane] * h[lane]
+    call3(code[WATCH], (data[POINT], data[P], data[SEEN]))
+
+
+@compiled
+def locate(state: Any, arrays: Any, watch: Any, timer: int, code: Any, data: Any) -> None:
+    """Find in every accepted step where a condition changes first; ``reach`` becomes that time, ``part`` the fraction."""
+    t, h, ok, reach, part, turned = state[4], state[5], state[9], state[10], state[11], state[12]
+    s, p, theta, point, seen = arrays[0], arrays[1], arrays[6], arrays[7], arrays[10]
+    sizes, due, when = watch[0], watch[9], watch[10]
+    lanes = ok.shape[0]
+    low, high = np.zeros(lanes), np.ones(lanes)
+    for v in range(s.shape[0]):
+        for lane in range(lanes):
+            point[v, lane] = s[v, 1, lane]
+    for lane in range(lanes):
+        theta[lane] = 1.0
+        if timer >= 0:
+            point[timer, lane] = reach[lane]
+    call3(code[WATCH], (data[POINT], data[P], data[SEEN]))
+    anything = False
+    for lane in range(lanes):
+        turned[lane] = ok[lane] and _differs(lane, seen, watch, p)
+        anything = anything or turned[lane]
+    if sizes[3] > 0 or anything:
+        call1(code[DENSE], (data[S],))
+    if sizes[3] > 0:
+        for quarter in range(1, 4):
+            for lane in range(lanes):
+                theta[lane] = 0.25 * quarter
+            _look_at(theta, state, arrays, timer, code, data)
+            for lane in range(lanes):
+                if ok[lane] and high[lane] == 1.0 and _differs(lane, seen, watch, p):
+                    turned[lane], high[lane] = True, theta[lane]
+                    anything = True
+                elif high[lane] == 1.0:
+                    low[lane] = theta[lane]
+    first = True
+    for _ in range(MOST_BISECTIONS if anything else 0):
+        wide = False
+        for lane in range(lanes):
+            theta[lane] = 0.5 * (low[lane] + high[lane])
+            if first and high[lane] == 1.0:  # most often the step was made to end at the change
+                theta[lane] = max(1.0 - 8e-16 * max(1.0, abs(reach[lane] / h[lane])), low[lane])
+            inside = theta[lane] > low[lane] and theta[lane] < high[lane]
+            moves = t[lane] + theta[lane] * h[lane] > t[lane] + low[lane] * h[lane]
+            wide = wide or (turned[lane] and inside and (moves or low[lane] > 0.0) and high[lane] - low[lane] > 1e-15)
+        first = False
+        if not wide:
+            break
+        _look_at(theta, state, arrays, timer, code, data)
+        for lane in range(lanes):
+            if turned[lane] and theta[lane] > low[lane] and theta[lane] < high[lane]:
+                if _differs(lane, seen, watch, p):
+                    high[lane] = theta[lane]
+                else:
+                    low[lane] = theta[lane]
+    for lane in range(lanes):
+        part[lane] = high[lane] if turned[lane] else 1.0
+        if turned[lane] and high[lane] < 1.0:
+            reach[lane] = t[lane] + high[lane] * h[lane]
+    _nudge(state, arrays, watch, timer, code, data)
+    for lane in range(lanes):
+        turned[lane] = turned[lane] or (ok[lane] and (reach[lane] >= due[lane] or reach[lane] >= when[lane]))
+
+
+@compiled
+def _nudge(state: Any, arrays: Any, watch: Any, timer: int, code: Any, data: Any) -> None:
+    """Move a step that ends where a condition should change, and does not, to where it does (``time > 10`` at ten)."""
+    ok, reach, turned = state[9], state[10], state[12]
+    s, p, point, seen, when = arrays[0], arrays[1], arrays[7], arrays[10], watch[10]
+    lanes = ok.shape[0]
+    some = False
+    for lane in range(lanes):
+        some = some or (ok[lane] and not turned[lane] and reach[lane] >= when[lane])
+    if not some or timer < 0:
+        return
+    for v in range(s.shape[0]):
+        for lane in range(lanes):
+            point[v, lane] = s[v, 1, lane]
+    for q in range(NUDGES):
+        for lane in range(lanes):
+            point[timer, lane] = reach[lane] + max(abs(reach[lane]), 1e-300) * 2.3e-16 * 2.0**q
+        call3(code[WATCH], (data[POINT], data[P], data[SEEN]))
+        for lane in range(lanes):
+            if ok[lane] and not turned[lane] and reach[lane] >= when[lane] and _differs(lane, seen, watch, p):
+                turned[lane], reach[lane] = True, point[timer, lane]
+
+
+@compiled
+def truncate(state: Any, arrays: Any, code: Any, data: Any) -> None:
+    """Make what the dense output says at ``part`` the new state of lanes whose step ends early."""
+    part = state[11]
+    s, theta, point = arrays[0], arrays[6], arrays[7]
+    early = False
+    for lane in range(part.shape[0]):
+        theta[lane] = part[lane]
+        early = early or part[lane] < 1.0
+    if early:
+        call3(code[AT], (data[S], data[THETA], data[POINT]))
+        for v in range(s.shape[0]):
+            for lane in range(part.shape[0]):
+                if part[lane] < 1.0:
+                    s[v, 1, lane] = point[v, lane]
+
+
+@compiled
+def settle_algebraic(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
+    """Solve the algebraic equations of a lane for the algebraic states, all others held (Newton's method)."""
+    s, ihg = arrays[0], arrays[3]
+    differential = watch[0][5]
+    size = s.shape[0]
+    if differential == size:
+        return OK
+    for q in range(ihg.shape[0]):
+        ihg[q] = HELD
+    last, left = np.inf, np.zeros(size - differential)
+    for _ in range(MOST_NEWTON):
+        call5(code[FACTOR], (data[S], data[P], data[IHG], data[LU], data[W]))
+        for v in range(size):
+            for q in range(ihg.shape[0]):
+                s[v, 2, q] = 0.0
+        call4(code[RHS], (data[S], data[P], data[STAGE], data[W]))
+        for v in range(differential):
+            s[v, 2, lane] = 0.0
+        for v in range(differential, size):
+            left[v - differential] = s[v, 2, lane]
+        call2(code[SOLVE], (data[LU], data[STAGE]))
+        change = 0.0
+        for v in range(differential, size):
+            x = s[v, 2, lane]
+            if x == 0.0 and abs(left[v - differential]) > 1e-12:
+                return NO_SOLUTION
+            s[v, 0, lane] += x
+            change = max(change, abs(x) / (abs(s[v, 0, lane]) + 1e-12)) if np.isfinite(x) else np.inf
+        if not np.isfinite(change):
+            return NO_SOLUTION
+        if change <= 1e-14 or (change <= 1e-9 and change >= last):
+            return OK
+        last = change
+    return NO_SOLUTION
+
+
+@compiled
+def begin_watch(lane: int, key: int, arrays: Any, watch: Any) -> None:
+    """Forget what a lane has pending; triggers count as they do before time zero; ``key`` seeds the random numbers."""
+    sizes, flags, mode, p = watch[0], watch[1], watch[4], arrays[1]
+    switches = sizes[0]
+    for e in range(sizes[1]):
+        mode[lane, switches + e] = flags[e, 0]
+    if switches > 0:
+        p[sizes[4] + switches, lane] = 0.0
+    watch[8][lane], watch[11][lane], watch[12][lane] = 0, 0, np.uint64(key)
+
+
+@compiled
+def turn(lane: int, now: float, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
+    """Bring modes up to date and let happen what is due, until nothing more is; gives a status."""
+    s, p, point, seen, news = arrays[0], arrays[1], arrays[7], arrays[10], arrays[11]
+    sizes, flags, first, targets, mode, q_time, q_event, q_value, q_size, due, when, _slides, chance = watch
+    switches, events = sizes[0], sizes[1]
+    status = settle_algebraic(lane, arrays, watch, code, data)
+    for _ in range(MOST_ROUNDS):
+        if status != OK:
+            return status
+        for v in range(s.shape[0]):
+            point[v, lane] = s[v, 0, lane]
+        call3(code[WATCH], (data[POINT], data[P], data[SEEN]))
+        for k in range(switches):
+            mode[lane, k] = seen[k, lane]
+            p[sizes[4] + k, lane] = seen[k, lane]
+        if events > 0:
+            call3(code[HAPPEN], (data[POINT], data[P], data[NEWS]))
+        for e in range(events):
+            true, was = seen[switches + e, lane] != 0.0, mode[lane, switches + e] != 0.0
+            mode[lane, switches + e] = 1.0 if true else 0.0
+            if true and not was:
+                room = q_size[lane]
+                if room >= q_time.shape[1]:
+                    return ENDLESS
+                q_time[lane, room], q_event[lane, room] = now + news[2 * e, lane], e
+                for a in range(first[e], first[e + 1]):
+                    q_value[lane, room, a - first[e]] = news[2 * events + a, lane]
+                q_size[lane] += 1
+            elif was and not true and flags[e, 1] == 0:
+                _drop_event(lane, e, q_time, q_event, q_value, q_size)
+        best, ties = -1, 1
+        for q in range(q_size[lane]):
+            if q_time[lane, q] > now:
+                continue
+            lead = 1.0 if best < 0 else _lead(q, best, lane, q_event, news)
+            # SBML wants equal priorities in random order; without priorities it is the order of triggering
+            ties = 1 if lead > 0.0 else ties + 1 if lead == 0.0 else ties
+            if lead > 0.0 or (lead == 0.0 and _draw(lane, chance) * ties < 1.0):
+                best = q
+        if best < 0:
+            break
+        e = q_event[lane, best]
+        for a in range(first[e], first[e + 1]):
+            s[targets[a], 0, lane] = (
+                q_value[lane, best, a - first[e]] if flags[e, 2] == 1 else news[2 * events + a, lane]
+            )
+        _drop(lane, best, q_time, q_event, q_value, q_size)
+        status = settle_algebraic(lane, arrays, watch, code, data)
+    else:
+        return ENDLESS
+    due[lane], when[lane] = np.inf, np.inf
+    for q in range(q_size[lane]):
+        due[lane] = min(due[lane], q_time[lane, q])
+    for k in range(sizes[2]):
+        x = seen[switches + events + k, lane]
+        if x > now:
+            when[lane] = min(when[lane], x)
+    return OK
+
+
+@compiled
+def _lead(q: int, best: int, lane: int, q_event: Any, news: Any) -> Any:
+    """By how much an event goes before another one; NaN when neither has a priority."""
+    return news[2 * q_event[lane, q] + 1, lane] - news[2 * q_event[lane, best] + 1, lane]
+
+
+@compiled
+def _draw(lane: int, chance: Any) -> Any:
+    """Give a random number in [0, 1) (SplitMix64, G. L. Steele et al., doi:10.1145/2660193.2660195)."""
+    chance[lane] += np.uint64(0x9E3779B97F4A7C15)
+    z = chance[lane]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return float(z >> np.uint64(11)) * 2.0**-53
+
+
+@compiled
+def _drop(lane: int, q: int, q_time: Any, q_event: Any, q_value: Any, q_size: Any) -> None:
+    for i in range(q, q_size[lane] - 1):
+        q_time[lane, i], q_event[lane, i] = q_time[lane, i + 1], q_event[lane, i + 1]
+        for a in range(q_value.shape[2]):
+            q_value[lane, i, a] = q_value[lane, i + 1, a]
+    q_size[lane] -= 1
+
+
+@compiled
+def _drop_event(lane: int, event: int, q_time: Any, q_event: Any, q_value: Any, q_size: Any) -> None:
+    for q in range(q_size[lane] - 1, -1, -1):
+        if q_event[lane, q] == event:
+            _drop(lane, q, q_time, q_event, q_value, q_size)
+
+
+@compiled
+def slide(lane: int, begin: float, arrays: Any, watch: Any, state: Any) -> None:
+    """Free a lane from its modes when its steps end at a switch again and again without getting on."""
+    sizes, slides, p, reach = watch[0], watch[11], arrays[1], state[10]
+    short = reach[lane] - begin <= SHORT * max(abs(begin), SHORT)
+    slides[lane] = slides[lane] + 1 if short else 0
+    if sizes[0] > 0 and slides[lane] >= SLIDES:
+        p[sizes[4] + sizes[0], lane] = 1.0
