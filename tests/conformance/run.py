@@ -43,7 +43,9 @@ def run_all(tasks: Sequence[Task], jobs: int) -> list[Outcome]:
         if spent - said >= EVERY or ended == len(tasks):
             said, bad = spent, sum(o.outcome in {"wrong", "failed"} for o in outcomes)
             left = spent * (total - done) / done
-            print(f"{ended}/{len(tasks)} cases, {bad} wrong or failed, {spent:.0f} s, about {left:.0f} s left", flush=True)
+            print(
+                f"{ended}/{len(tasks)} cases, {bad} wrong or failed, {spent:.0f} s, about {left:.0f} s left", flush=True
+            )
     return outcomes
 
 
@@ -67,6 +69,8 @@ def show(outcomes: Sequence[Outcome]) -> None:
     others = [o for o in refused if o not in set(one_each)]
     if others:
         print(f"\nRefused in other levels, {len(others)} models:\n" + table.reasons(others))
+    for (case, level), why in semantic.LEFT_OUT.items():
+        print(f"\nLeft out: {semantic.SUITE} {case} level {level}: {why}.")
     bad = [o for o in outcomes if o.outcome in {"failed", "wrong"}]
     if bad:
         print(f"\nFailed or wrong, {len(bad)}:\n" + table.each(bad))

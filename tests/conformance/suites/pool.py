@@ -12,6 +12,8 @@ from multiprocessing.context import SpawnProcess
 from .outcome import Outcome, reason_of
 
 MEMORY = 8 * 2**30
+START = 60.0
+"""Seconds that a fresh process has on top, to import and to compile the solver's loop."""
 Work = Callable[[str], Iterator[Outcome]]
 
 
@@ -82,8 +84,7 @@ class _Worker:
 
     def give(self, task: Task) -> None:
         self.task = task
-        # a fresh process first has to import and compile the solver's loop
-        self.deadline = time.monotonic() + task.seconds + (60.0 if self.fresh else 0.0)
+        self.deadline = time.monotonic() + task.seconds + (START if self.fresh else 0.0)
         self.fresh = False
         self.pipe.send(task)
 

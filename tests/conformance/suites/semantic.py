@@ -29,6 +29,10 @@ from .outcome import Outcome, reason_of
 
 FOLDER = ROOT / "sbml-semantic"
 SUITE = "sbml-semantic"
+LEFT_OUT = {
+    ("01399", "2.5"): "its reaction is not fast in this file only, and the expected values are those of a fast reaction"
+}
+"""Files that are not the model of their case."""
 _LEVEL = re.compile(r"-l(\d)v(\d)\.xml$")
 Array = NDArray[np.float64]
 
@@ -123,8 +127,9 @@ def run(case: str, *, latest_only: bool = False) -> Iterator[Outcome]:
     known: dict[str, Outcome] = {}
     for name in sorted(files):
         match = _LEVEL.search(name)
-        if match and name.startswith(f"{case}-sbml"):
-            blank = Outcome(suite=SUITE, case=case, level=f"{match[1]}.{match[2]}", outcome="passed")
+        level = f"{match[1]}.{match[2]}" if match else ""
+        if name.startswith(f"{case}-sbml") and (case, level) not in LEFT_OUT:
+            blank = Outcome(suite=SUITE, case=case, level=level, outcome="passed")
             yield _run(case, name, files, blank, known)
 
 

@@ -18,7 +18,9 @@ def counts(title: str, groups: Mapping[str, Iterable[Outcome]]) -> str:
     return "\n".join(lines)
 
 
-def by_tag(outcomes: Sequence[Outcome], index: Mapping[str, Mapping[str, str]], column: str) -> dict[str, list[Outcome]]:
+def by_tag(
+    outcomes: Sequence[Outcome], index: Mapping[str, Mapping[str, str]], column: str
+) -> dict[str, list[Outcome]]:
     """Group cases by the tags in a column of their index; a case stands under each of its tags."""
     groups: defaultdict[str, list[Outcome]] = defaultdict(list)
     for one in outcomes:
