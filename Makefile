@@ -1,4 +1,4 @@
-# make study | test | check | bench | docs: each makes .venv from the pinned environment when it is missing.
+# make study | test | conformance | check | bench | docs: each makes .venv from the pinned environment when it is missing.
 
 PYTHON ?= python3.12 python3.13 python3.14 python3 python
 FOUND := $(shell for p in $(PYTHON); do \
@@ -7,13 +7,16 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COVERAGE := 90
 
-.PHONY: study test check bench docs lock clean
+.PHONY: study test conformance check bench docs lock clean
 
 study: .venv/run
 	$(BIN)/hepatica run studies/igf1r-sorafenib --out results/igf1r-sorafenib
 
 test: .venv/dev
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=$(COVERAGE)
+
+conformance: .venv/dev
+	$(BIN)/python tests/conformance/run.py
 
 check: .venv/dev
 	$(BIN)/ruff check .

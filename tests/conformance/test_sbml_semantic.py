@@ -1,108 +1,50 @@
-"""SBML Test Suite 3.4, semantic cases: every model that is read gives the expected numbers; the rest is refused by name.
-
-Origin: the SBML Test Suite (sbmlteam/sbml-test-suite), expected results as published with each case.
-"""
-
-import csv
-import io
-import os
-import zipfile
-from collections import Counter
-from pathlib import Path
+"""A sample of the SBML Test Suite's semantic cases; ``make conformance`` runs them all."""
 
 import numpy as np
 import pytest
+from suites import ROOT, semantic
+from suites.outcome import read_record, worse
 
-from hepatica.compiler import Kernel, compile_model
-from hepatica.errors import InputError
-from hepatica.model import Model
 from hepatica.sbml import read_sbml
-from hepatica.solver import Tolerances, integrate, plan_after
 
-ROOT = Path(os.environ.get("HEPATICA_CONFORMANCE", Path(__file__).parents[3] / "shared" / "conformance"))
-FOLDER = ROOT / "sbml-semantic"
-BLOCKS = 12
-PASSED = 543
-"""How many cases passed when this was written: fewer is a step back."""
+EVERY, EVERY_LEVEL = 3, 15
 
-pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason=f"conformance data 'sbml-semantic' is not at {ROOT}")
+pytestmark = [
+    pytest.mark.skipif(not semantic.FOLDER.exists(), reason=f"conformance data 'sbml-semantic' is not at {ROOT}"),
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
 
 
-def cases() -> list[dict[str, str]]:
-    with (FOLDER / "index.tsv").open(encoding="utf-8") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
+def sample(step: int, block: int, blocks: int) -> list[str]:
+    return list(semantic.index())[::step][block::blocks]
 
 
-def settings(text: str) -> dict[str, str]:
-    pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return {key.strip(): value.strip() for key, value in pairs}
+@pytest.mark.parametrize("block", range(8))
+def test_no_case_is_wrong_or_worse_than_recorded(block):
+    outcomes = [o for case in sample(EVERY, block, 8) for o in semantic.run(case, latest_only=True)]
+    assert outcomes
+    assert worse(outcomes, read_record()) == []
 
 
-def names(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+@pytest.mark.parametrize("block", range(4))
+def test_no_level_is_wrong_or_worse_than_recorded(block):
+    outcomes = [o for case in sample(EVERY_LEVEL, block, 4) for o in semantic.run(case)]
+    assert len({o.level for o in outcomes}) >= 7
+    assert worse(outcomes, read_record()) == []
 
 
-def simulate(model: Model, times: np.ndarray, variables: list[str]) -> tuple[Kernel, np.ndarray]:
-    homes = {s.id: s.compartment for s in model.species}
-    wanted = list(dict.fromkeys([*variables, *(homes[n] for n in variables if n in homes)]))
-    kernel = compile_model(model, wanted, cached=False)
-    tight = Tolerances(rtol=1e-9, atol=1e-14, limit=10**6)
-    plan = plan_after([[]], equilibrated=False)
-    run = integrate(kernel, plan, np.array([[0, 0, -1]]), kernel.p0[None, :], times, tolerances=tight)
-    return kernel, run.values[0]
+def test_a_wrong_answer_is_called_wrong():
+    model = read_sbml(semantic.files_of("00001")["00001-sbml-l3v2.xml"].decode())
+    asked, expected = semantic.settings_of("00001"), semantic.expected_of("00001")
+    curves = semantic.simulate(model, asked.times, (*asked.variables, *(s.compartment for s in model.species)))
+    assert semantic.judge(curves, asked, expected, model) == ("passed", "")
+    off = expected | {"S1": expected["S1"] * np.where(asked.times > 1.0, 1.01, 1.0)}
+    outcome, reason = semantic.judge(curves, asked, off, model)
+    assert (outcome, reason) == ("wrong", f"not the expected values: S1 at {asked.times[asked.times > 1.0][0]:g}")
 
 
-def mismatches(archive: zipfile.ZipFile, case: dict[str, str]) -> list[str]:
-    """Give the variables of a case that miss the expected values; raises what refuses the model."""
-    number = case["case"]
-    folder = f"cases/semantic/{number}/{number}"
-    asked = settings(archive.read(f"{folder}-settings.txt").decode())
-    model = read_sbml(archive.read(f"cases/semantic/{number}/{case['sbml']}").decode())
-    start, duration, steps = float(asked["start"]), float(asked["duration"]), int(asked["steps"])
-    times = np.linspace(start, start + duration, steps + 1)
-    variables = names(asked["variables"])
-    kernel, values = simulate(model, times, variables)
-    text = archive.read(f"{folder}-results.csv").decode()
-    header = [h.strip().strip('"') for h in text.splitlines()[0].split(",")]
-    expected = np.genfromtxt(io.StringIO(text), delimiter=",", skip_header=1).reshape(len(times), -1)
-    species = {s.id: s for s in model.species}
-    wrong = []
-    for name in variables:
-        got, want = values[:, kernel.observables.index(name)], expected[:, header.index(name, 1)]
-        if name in species:
-            size = values[:, kernel.observables.index(species[name].compartment)]
-            if name in names(asked.get("amount", "")) and not species[name].substance_only:
-                got = got * size
-            if name in names(asked.get("concentration", "")) and species[name].substance_only:
-                got = got / size
-        near = np.abs(want - got) <= float(asked["absolute"]) + float(asked["relative"]) * np.abs(want)
-        if not (near | (got == want) | (np.isnan(got) & np.isnan(want))).all():
-            wrong.append(name)
-    return wrong
-
-
-@pytest.fixture(scope="module")
-def counts() -> Counter[str]:
-    return Counter()
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("block", range(BLOCKS))
-def test_no_answer_is_wrong(block: int, counts: Counter[str]) -> None:
-    wrong: dict[str, list[str]] = {}
-    with zipfile.ZipFile(FOLDER / "sbml-semantic.zip") as archive:
-        for case in cases()[block::BLOCKS]:
-            try:
-                missed = mismatches(archive, case)
-            except InputError:
-                counts["refused"] += 1
-                continue
-            counts["passed"] += not missed
-            if missed:
-                wrong[case["case"]] = missed
-    assert wrong == {}
-
-
-def test_no_fewer_cases_pass_than_before(counts: Counter[str]) -> None:
-    assert counts["passed"] + counts["refused"] == len(cases())
-    assert counts["passed"] >= PASSED
+def test_what_is_left_out_is_not_the_case():
+    for case, level in semantic.LEFT_OUT:
+        fast = {name: b'fast="true"' in text for name, text in semantic.files_of(case).items() if "l1v2" not in name}
+        odd = f"{case}-sbml-l{level[0]}v{level[2]}.xml"
+        assert [name for name, is_fast in fast.items() if not is_fast] == [odd]

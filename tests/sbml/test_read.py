@@ -202,10 +202,6 @@ DELAY = (
             "SBML text:5: compartment 'c' changes in time, which is not supported.",
         ),
         (
-            sbml(root=' xmlns:comp="http://www.sbml.org/sbml/level3/version1/comp/version1" comp:required="true"'),
-            "SBML text: the SBML package 'comp' is not supported; flatten the model first.",
-        ),
-        (
             '<sbml xmlns="http://www.sbml.org/sbml/level1" level="1" version="2"><model name="m"/></sbml>',
             "SBML text: SBML Level 1 is not supported; convert it to Level 3.",
         ),

@@ -2,15 +2,12 @@
 
 import itertools
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import libsbml
-
-from hepatica.errors import FormatError, HostileFileError, ModelError, UnsupportedError, did_you_mean
+from hepatica.errors import FormatError, HostileFileError, ModelError, did_you_mean
 from hepatica.model.dimensions import DIMENSIONLESS, Unit
 from hepatica.model.expression import Expression, Symbol, walk
 from hepatica.model.network import (
@@ -26,11 +23,12 @@ from hepatica.model.network import (
 )  # fmt: skip
 from hepatica.model.structure import formulas, require_structure
 from hepatica.sbml.annotation import read_annotations, read_evidence, read_observables
+from hepatica.sbml.flatten import flatten_hierarchy
 from hepatica.sbml.guard import guard_xml, read_text
 from hepatica.sbml.mathml import MathReader
+from hepatica.sbml.packages import parse_sbml, refuse_flux_balance
 from hepatica.sbml.units import UnitReader, readable
 
-_PACKAGE = re.compile(r"(\w+):required\s*=\s*[\"']true[\"']")
 MAX_TERMS = 2_000_000
 
 
@@ -47,11 +45,14 @@ class Place:
         own line numbers are used.
     declared
         Names that the user's text declares; a name that is only used is unknown.
+    folder
+        Where files that the text names may lie; ``None`` when it came from no file.
     """
 
     name: str
     lines: Mapping[str, str] = field(default_factory=dict)
     declared: frozenset[str] | None = None
+    folder: Path | None = None
 
     def of(self, element: str, line: int = 0) -> str:
         """Give ``file:line`` of an element."""
@@ -90,31 +91,19 @@ def read_sbml(source: Path | str) -> Model:
     if isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith("<"):
         return read_document(source.lstrip("\ufeff"), Place(name="SBML text"))
     path = Path(source)
-    return read_document(read_text(path), Place(name=path.name))
+    return read_document(read_text(path), Place(name=path.name, folder=path.parent))
 
 
 def read_document(text: str, place: Place) -> Model:
     """Read SBML text whose elements stand at a known place."""
     guard_xml(text, place.name)
-    root = re.search(r"<(?:\w+:)?sbml\b[^>]*>", text)
-    package = _PACKAGE.search(root[0]) if root else None
-    if package:
-        raise UnsupportedError(
-            f"{place.name}: the SBML package '{package[1]}' is not supported; flatten the model first."
-        )
-    if not text.startswith("<?xml"):  # libSBML would add one, and a line, and then count the lines with it
-        text = f'<?xml version="1.0" encoding="UTF-8"?>{text.lstrip()}'
-    document = libsbml.readSBMLFromString(text)
-    if document.getLevel() == 1:
-        raise UnsupportedError(f"{place.name}: SBML Level 1 is not supported; convert it to Level 3.")
-    for i in range(document.getNumErrors()):
-        error = document.getError(i)
-        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
-            lines = [line.strip() for line in error.getMessage().splitlines() if line.strip()]
-            reason = (lines[-1] if lines else error.getShortMessage()).removesuffix(".")
-            raise FormatError(f"{place.of('', error.getLine())}: not valid SBML: {reason}.")
+    flat = flatten_hierarchy(text, place.name, place.folder)
+    if flat is not text:
+        text, place = flat, Place(name=f"{place.name} (flattened)")
+    document = parse_sbml(text, lambda line: place.of("", line))
     if document.getModel() is None:
         raise FormatError(f"{place.name}: no SBML model; expected an 'sbml' element with a 'model'.")
+    refuse_flux_balance(document, place.name)
     return _Reader(document, place).model()
 
 
