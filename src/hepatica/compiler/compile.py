@@ -106,6 +106,8 @@ def _conditions(system: System) -> Conditions:
         events=events,
         delayed=len(system.delayed),
         delays=len(system.delays),
+        past=system.past,
+        fast=system.fast,
     )
 
 
@@ -116,7 +118,8 @@ def _generate(model: Model, observables: tuple[str, ...] | None, lanes: int) -> 
     text = write_ir(programs, layout, METHODS, len(system.states), system.differential, x86=_is_x86())
     description = {
         "states": system.states, "parameters": system.parameters, "observables": system.observables,
-        "differential": system.differential, "indirect": system.indirect, "conditions": asdict(_conditions(system)),
+        "differential": system.differential, "indirect": system.indirect,
+        "conditions": asdict(_conditions(system)),
         "p0": system.p0, "lanes": layout.lanes, "slots": layout.slots, "sizes": sizes,
     }  # fmt: skip
     return description, _assemble(text)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hepatica.compiler.graph import Graph, Node
 from hepatica.compiler.names import CLOCK, Names
 from hepatica.errors import ModelError, UnsupportedError, did_you_mean
-from hepatica.model import Apply, Expression, Number, Symbol
+from hepatica.model import Apply, Expression, Number, Reaction, Symbol
 
 
 class Formulas:
@@ -90,23 +90,11 @@ class Formulas:
             return (
                 value if species.substance_only else graph.mul(value, self.symbol(species.compartment, initial=initial))
             )
-        out = self.leaf[name]
-        for pivot, coefficient in names.pools.others.get(name, {}).items():
-            out = graph.add(out, graph.mul(graph.number(coefficient), self.leaf[pivot]))
-        return out
-
-    def stored(self, name: str, value: Callable[[str], Node], amount: Callable[[str], Node]) -> Node:
-        """Give what a state holds, from the values of names and the amounts of species."""
-        if name == CLOCK or (not self.names.by_amount(name) and name not in self.names.pools.members):
-            return value(name)
-        out = amount(name)
-        for pivot, coefficient in self.names.pools.others.get(name, {}).items():
-            out = self.graph.sub(out, self.graph.mul(self.graph.number(coefficient), amount(pivot)))
-        return out
+        return self.leaf[name]
 
     def start(self, name: str) -> Node:
         """Give the value of a state at time zero."""
-        return self.stored(name, lambda n: self.symbol(n, initial=True), lambda n: self.amount(n, initial=True))
+        return self.amount(name, initial=True) if self.names.by_amount(name) else self.symbol(name, initial=True)
 
     def slope(self, node: Node) -> Node:
         """Give the derivative of a node with respect to time, along the solution."""
@@ -122,10 +110,10 @@ class Formulas:
         """Give d state / dt as one node."""
         if name not in self._slopes:
             names = self.names
-            if name in names.algebraic_states:
+            if name in names.algebraic:
                 raise UnsupportedError(
-                    f"{self.model.where(name)}the rate of '{name}' is asked for, which an algebraic rule or a fast reaction "
-                    "determines; this is not supported."
+                    f"{self.model.where(name)}the rate of '{name}' is asked for, which an algebraic rule determines; "
+                    "this is not supported."
                 )
             if name in self._open:
                 raise ModelError(f"{self.model.where(name)}the rate of change of '{name}' depends on itself.")
@@ -143,13 +131,39 @@ class Formulas:
         if name == CLOCK:
             return [graph.number(1.0)]
         if name in names.rate_rules:
-            return [self.node(names.rate_rules[name])]
+            return [self.ruled(name)]
         divisor, out = self.divisor(name), []
         for reaction in self._touching().get(name, ()):
             flux = self.symbol(reaction)
             flux = flux if divisor is None else graph.divide_out(flux, divisor)
             out.append(graph.mul(flux, self.changes(reaction)[name]))
         return out
+
+    def ruled(self, name: str) -> Node:
+        """Give d state / dt of a name with a rate rule; of the amount, where a concentration is kept as one."""
+        graph, slope = self.graph, self.node(self.names.rate_rules[name])
+        if not self.names.by_amount(name):
+            return slope
+        size = self.symbol(self.names.species[name].compartment)
+        return graph.add(graph.mul(slope, size), graph.mul(self.symbol(name), self.slope(size)))
+
+    @property
+    def first_mode(self) -> int:
+        """Place in p of what follows the address of the past and the paces."""
+        return len(self.p0) + self.names.delays + 2 * self.names.fast
+
+    def paced(self, reaction: Reaction) -> Node:
+        """Give the rate of a reaction times the pace of fast or of slow things, where there are both."""
+        return self._at_pace(self.symbol(reaction.id), fast=reaction.fast)
+
+    def slow(self, node: Node) -> Node:
+        """Give a node times the pace of slow things."""
+        return self._at_pace(node, fast=False)
+
+    def _at_pace(self, node: Node, *, fast: bool) -> Node:
+        if not self.names.fast:
+            return node
+        return self.graph.mul(node, self.graph.make("p", len(self.p0) + self.names.delays + (not fast)))
 
     def _touching(self) -> dict[str, list[str]]:
         """Give the slow reactions that change each state."""
@@ -176,11 +190,6 @@ class Formulas:
                     node = self.symbol(number) if isinstance(number, str) else graph.number(number)
                     node = graph.mul(graph.number(sign), node)
                     net[species] = graph.add(net[species], node) if species in net else node
-        for name, pivots in names.pools.others.items():
-            for pivot, coefficient in pivots.items():
-                if pivot in net:
-                    part = graph.mul(graph.number(-coefficient), net[pivot])
-                    net[name] = graph.add(net[name], part) if name in net else part
         for name in net:
             factor = names.species[name].conversion
             net[name] = graph.mul(net[name], self.symbol(factor)) if factor else net[name]
@@ -200,7 +209,7 @@ class Formulas:
             return self._rate_of(expression.arguments[0], initial=initial)
         arguments = [self.node(a, initial=initial) for a in expression.arguments]
         if name == "delay":
-            before = self.node(_at_rest(expression.arguments[0]), initial=initial)
+            before = self.node(self._at_rest(expression.arguments[0]), initial=initial)
             return before if initial else self._delay(arguments[0], arguments[1], before)
         if name in {"+", "*"}:
             out = graph.number(0.0 if name == "+" else 1.0)
@@ -236,32 +245,33 @@ class Formulas:
 
     def _delay(self, node: Node, ago: Node, before: Node) -> Node:
         """Give a node as it was some time ago, ``before`` the start; what never changes is as it was."""
-        graph = self.graph
-        if all(kind == "p" for kind, _ in graph.leaves(node)):
-            return node
+        graph, clock = self.graph, self.names.index[CLOCK]
         then = graph.sub(self.leaf[CLOCK], ago)
-        if {i for kind, i in graph.leaves(node) if kind == "y"} == {self.names.index[CLOCK]}:
-            return graph.replaced([node], {self.leaf[CLOCK]: then})[0]
-        if node not in self.delayed:
-            self.delayed.append(node)
-            self.before.append(before)
-        self.delays.append(ago)
-        memory, number = graph.make("p", len(self.p0)), graph.number(self.delayed.index(node))
-        past = graph.make("past", memory, number, then)
-        if ("y", self.names.index[CLOCK]) in graph.leaves(
-            before
-        ):  # time went on before the start, all else stood still
+        told = ("y", clock) in graph.leaves(before)  # time went on before the start, all else stood still
+        if told:
             states = [self.names.states[i] for kind, i in graph.leaves(before) if kind == "y"]
-            rest = {self.leaf[n]: then if n == CLOCK else self.start(n) for n in states}
-            early = graph.call("lt", then, graph.number(0.0))
-            past = graph.select(early, graph.replaced([before], rest)[0], past)
+            before = graph.replaced([before], {self.leaf[n]: then if n == CLOCK else self.start(n) for n in states})[0]
+        if {i for kind, i in graph.leaves(node) if kind == "y"} <= {clock}:
+            past = graph.replaced([node], {self.leaf[CLOCK]: then})[0]
+        else:
+            if node not in self.delayed:
+                self.delayed.append(node)
+                self.before.append(graph.number(0.0) if told else before)
+            self.delays.append(ago)
+            memory, number = graph.make("p", len(self.p0)), graph.number(self.delayed.index(node))
+            past = graph.make("past", memory, number, then)
+        if told:
+            past = graph.select(graph.call("lt", then, graph.number(0.0)), before, past)
         return graph.select(graph.call("gt", ago, graph.number(0.0)), past, node)
 
-
-def _at_rest(expression: Expression) -> Expression:
-    """Give an expression as it was before the start, when nothing changed."""
-    if not isinstance(expression, Apply):
-        return expression
-    if expression.operator == "rateOf":
-        return Number(0.0)
-    return Apply(expression.operator, tuple(_at_rest(a) for a in expression.arguments))
+    def _at_rest(self, expression: Expression) -> Expression:
+        """Give an expression as it was before the start: nothing changed, initial assignments held."""
+        names = self.names
+        if isinstance(expression, Symbol):
+            given = names.assigned.get(expression.name, names.initials.get(expression.name))
+            return expression if given is None else self._at_rest(given)
+        if not isinstance(expression, Apply):
+            return expression
+        if expression.operator == "rateOf":
+            return Number(0.0)
+        return Apply(expression.operator, tuple(self._at_rest(a) for a in expression.arguments))

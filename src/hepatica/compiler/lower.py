@@ -127,12 +127,7 @@ def lower_factor(system: System, jacobian: Jacobian, plan: Elimination) -> Progr
                     row[j] = (
                         program.emit("*", negative, u) if row[j] is None else program.emit("fma", negative, u, row[j])
                     )
-        pivot = row.pop(i)
-        inverse = program.emit("inv", pivot)
-        if plan.order[i] in system.loose:
-            zero = program.emit("const", 0.0)
-            inverse = program.emit("select", program.emit("eq", pivot, zero), zero, inverse)
-        program.emit("store", "lu", plan.slot[i, i], inverse)
+        program.emit("store", "lu", plan.slot[i, i], program.emit("inv", row.pop(i)))
         for j, x in row.items():
             program.emit("store", "lu", plan.slot[i, j], x)
     return program

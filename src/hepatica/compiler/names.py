@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from hepatica.compiler.fast import Pools, find_pools
 from hepatica.errors import ModelError
 from hepatica.model import Apply, Expression, Model, Number, Species, Symbol, symbols
 from hepatica.model.expression import walk
+from hepatica.model.structure import formulas
 
 CLOCK = "(time)"
 """Name of the state that is time itself; no id looks like it."""
@@ -41,24 +41,26 @@ class Names:
             c.id for c in model.compartments
             if c.id in self.assigned or c.id in self.rate_rules or c.id in self.changed or c.id in self.algebraic
         }  # fmt: skip
-        self.pools: Pools = find_pools(model, self.moving)
         self.initials = {a.symbol: a.expression for a in model.initial_assignments}
         self.initials |= dict(self._resized())
         kept = [s.id for s in model.species if self.by_amount(s.id)]
-        self.algebraic_states = [*self.algebraic, *self.pools.pivots]
         moved = dict.fromkeys([*self.moving, *self.rate_rules, *self.changed, *kept])
-        self.differential = [name for name in moved if name not in self.algebraic_states]
-        if self._tells_time() or not (moved or self.algebraic_states):
+        self.fast = any(r.fast for r in model.reactions)
+        self.differential = [name for name in moved if name not in self.algebraic]
+        used = {n.operator for _, _, x in formulas(model) for n in walk(x) if isinstance(n, Apply)}
+        self.delays = "delay" in used
+        if used & {"time", "delay"} or not (moved or self.algebraic):
             self.differential.append(CLOCK)
-        self.states = [*self.differential, *self.algebraic_states]
+        self.states = [*self.differential, *self.algebraic]
         self.index = {name: i for i, name in enumerate(self.states)}
 
     def by_amount(self, name: str) -> bool:
-        """Tell whether a concentration is kept as an amount, because its compartment changes or a fast reaction moves it."""
+        """Tell whether a concentration is kept as an amount, because its compartment changes."""
         species = self.species.get(name)
-        if species is None or species.substance_only or name in self.assigned or name in self.rate_rules:
+        if species is None or name in self.assigned or name in self.algebraic:
             return False
-        return name in self.pools.members or (species.compartment in self.swelling and name not in self.algebraic)
+        ruled = name in self.rate_rules and species.compartment in self.algebraic
+        return species.compartment in self.swelling and not species.substance_only and not ruled
 
     def derived(self, name: str) -> bool:
         """Tell whether a name is given by an initial assignment only: an expression of the parameters."""
@@ -88,14 +90,6 @@ class Names:
             species.boundary or species.constant or species.id in self.assigned or species.id in self.rate_rules
         )
 
-    def _tells_time(self) -> bool:
-        model = self.model
-        formulas = [r.rate for r in model.reactions] + [r.expression for r in model.rules]
-        for event in model.events:
-            formulas += [event.trigger, *(x for _, x in event.assignments)]
-            formulas += [x for x in (event.delay, event.priority) if x is not None]
-        return any(isinstance(n, Apply) and n.operator in {"time", "delay"} for x in formulas for n in walk(x))
-
     def _resized(self) -> Iterator[tuple[str, Expression]]:
         """Initial values in the other unit than the species' own, where the size of the compartment is computed."""
         computed = {a.symbol for a in self.model.initial_assignments}
@@ -108,7 +102,8 @@ class Names:
         """Give each algebraic rule a variable that nothing else determines (augmenting paths)."""
         rules = [r.expression for r in self.model.rules if r.kind == "algebraic"]
         free = self._undetermined()
-        candidates = [[n for n in sorted(self._reach(x)) if n in free] for x in rules]
+        # best one that events leave alone
+        candidates = [sorted(self._reach(x) & free, key=lambda n: (n in self.changed, n)) for x in rules]
         owner: dict[str, int] = {}
 
         def find(rule: int, seen: set[str]) -> bool:

@@ -61,8 +61,9 @@ class Reference:
         return self._outputs(self._initial, len(self.system.initial), p.shape[1], p=p)
 
     def _freed(self, p: Array) -> Array:
-        """Give the parameters with the hidden ones behind them, so that no condition is held."""
-        return np.vstack([p, np.ones((self.system.watch.hidden, p.shape[1]))])
+        """Give the parameters with the hidden ones behind them: all paces are one, and no condition is held."""
+        hidden = self.system.watch.hidden + self.system.past + 2 * self.system.fast
+        return np.vstack([p, np.ones((hidden, p.shape[1]))])
 
     @staticmethod
     def _outputs(program: Program, size: int, lanes: int, **arrays: Array) -> Array:

@@ -47,8 +47,6 @@ class System:
         Names of y and p; the initial values of states that are numbers stand among the parameters, under the state's name.
     differential
         How many states are differential; the algebraic ones come last.
-    loose
-        Algebraic states that stay as they are where their equation says nothing: of fast reactions that are switched off.
     indirect
         States that hold something else than the value of their name: amounts where a compartment changes.
     p0
@@ -63,6 +61,8 @@ class System:
         Names, and one node for each.
     watch, happenings
         Conditions that change during a run, and events.
+    past, fast
+        Whether a past is kept, and whether there are fast reactions.
     delayed, delays, before
         Nodes whose past is needed, how long ago, and what they were before the start.
     """
@@ -71,7 +71,6 @@ class System:
     states: tuple[str, ...]
     parameters: tuple[str, ...]
     differential: int
-    loose: frozenset[int]
     indirect: tuple[str, ...]
     p0: tuple[float, ...]
     initial: tuple[Node, ...]
@@ -81,6 +80,8 @@ class System:
     observed: tuple[Node, ...]
     watch: Watch
     happenings: tuple[Happening, ...]
+    past: bool
+    fast: bool
     delayed: tuple[Node, ...]
     delays: tuple[Node, ...]
     before: tuple[Node, ...]
@@ -112,17 +113,18 @@ def build_system(model: Model, observables: Sequence[str] | None = None) -> Syst
     initial = tuple(formulas.start(name) for name in names.states)
     triggers = tuple(formulas.node(e.trigger) for e in model.events)
     happenings = tuple(_happening(names, formulas, e) for e in model.events)
-    held, switches = hold_conditions(graph, rates, triggers, len(formulas.parameters) + bool(formulas.delayed))
+    held, switches = hold_conditions(graph, rates, triggers, formulas.first_mode)
     clock = names.index.get(CLOCK, -1)
     moved = {i for entries in stoichiometry for i, _ in entries}
     still = frozenset(i for i in range(len(names.states)) if i not in moved)
     return System(
         graph=graph, states=tuple(names.states), parameters=tuple(formulas.parameters),
-        differential=len(names.differential), loose=frozenset(names.index[n] for n in names.pools.pivots),
+        differential=len(names.differential),
         indirect=tuple(n for n in names.states if names.by_amount(n)),
         p0=tuple(formulas.p0), initial=initial, rates=tuple(held), stoichiometry=tuple(stoichiometry),
         observables=chosen, observed=observed, watch=watch_conditions(graph, switches, triggers, clock, still),
-        happenings=happenings, delayed=tuple(formulas.delayed), delays=tuple(dict.fromkeys(formulas.delays)),
+        happenings=happenings, past=names.delays, fast=names.fast, delayed=tuple(formulas.delayed),
+        delays=tuple(dict.fromkeys(formulas.delays)),
         before=tuple(formulas.before),
     )  # fmt: skip
 
@@ -150,32 +152,23 @@ def _fluxes(names: Names, formulas: Formulas) -> tuple[list[Node], list[tuple[tu
 
     for reaction in names.model.reactions:
         groups: dict[Node | None, list[tuple[int, float]]] = {}
-        for name, change in ({} if reaction.fast else formulas.changes(reaction.id)).items():
-            i, number = names.index[name], graph.value(change)
-            if i >= len(names.differential):
-                continue
-            divisor = formulas.divisor(name)
+        for name, change in formulas.changes(reaction.id).items():
+            i, number, divisor = names.index[name], graph.value(change), formulas.divisor(name)
             if number is None:
-                flux = graph.mul(formulas.symbol(reaction.id), change)
+                flux = graph.mul(formulas.paced(reaction), change)
                 add(flux if divisor is None else graph.divide_out(flux, divisor), (i, 1.0))
             elif number:
                 groups.setdefault(divisor, []).append((i, number))
         for divisor, entries in groups.items():
-            flux = formulas.symbol(reaction.id)
+            flux = formulas.paced(reaction)
             add(flux if divisor is None else graph.divide_out(flux, divisor), *entries)
-    for name, expression in names.rate_rules.items():
-        add(formulas.node(expression), (names.index[name], 1.0))
+    for name in names.rate_rules:
+        add(formulas.slow(formulas.ruled(name)), (names.index[name], 1.0))
     if CLOCK in names.index:
-        add(graph.number(1.0), (names.index[CLOCK], 1.0))
+        add(formulas.slow(graph.number(1.0)), (names.index[CLOCK], 1.0))
     for name, expression in names.algebraic.items():
         rates.append(formulas.node(expression))
         stoichiometry.append(((names.index[name], 1.0),))
-    for pivot, balance in zip(names.pools.pivots, names.pools.balances, strict=True):
-        total = graph.number(0.0)
-        for reaction_id, coefficient in balance.items():
-            total = graph.add(total, graph.mul(graph.number(coefficient), formulas.symbol(reaction_id)))
-        rates.append(total)
-        stoichiometry.append(((names.index[pivot], 1.0),))
     return rates, stoichiometry
 
 
@@ -183,26 +176,17 @@ def _happening(names: Names, formulas: Formulas, event: Event) -> Happening:
     graph = formulas.graph
     new = {name: formulas.node(x) for name, x in event.assignments}
 
-    def value(name: str) -> Node:
-        return new[name] if name in new else formulas.symbol(name)
+    def stored(name: str) -> Node:
+        # an amount is that of the compartment as it was, whatever else the event changes
+        return (
+            graph.mul(new[name], formulas.symbol(names.species[name].compartment))
+            if names.by_amount(name)
+            else new[name]
+        )
 
-    def amount(name: str) -> Node:
-        species = names.species[name]
-        if name not in new:
-            return formulas.amount(name)
-        return new[name] if species.substance_only else graph.mul(new[name], value(species.compartment))
-
-    touched = dict.fromkeys(new)
-    if names.pools.members & set(new):
-        touched |= dict.fromkeys(sorted(names.pools.members))
-    assignments = {names.index[n]: formulas.stored(n, value, amount) for n in touched}
-    for name, species in names.species.items():  # a concentration that a rate rule moves keeps its amount
-        if species.compartment in new and name in names.rate_rules and name not in new and not species.substance_only:
-            size = formulas.symbol(species.compartment)
-            assignments[names.index[name]] = graph.div(graph.mul(formulas.symbol(name), size), new[species.compartment])
     return Happening(
         delay=graph.number(0.0) if event.delay is None else formulas.node(event.delay),
         priority=graph.number(float("-inf")) if event.priority is None else formulas.node(event.priority),
-        assignments=tuple(assignments.items()),
+        assignments=tuple((names.index[n], stored(n)) for n in new),
         initial_value=event.initial_value, persistent=event.persistent, at_trigger=event.at_trigger,
     )  # fmt: skip

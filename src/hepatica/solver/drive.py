@@ -89,7 +89,7 @@ def _begin(
         s[v, 0, lane] = point[v, lane]
         fine = fine and np.isfinite(point[v, lane])
     for v in range(base.shape[1]):
-        fine = fine and not np.isnan(p[v, lane])
+        fine = fine and not (plan[10][v] and np.isnan(p[v, lane]))
     return fine
 
 
@@ -168,7 +168,7 @@ def _refill(
 def watched(watch: Any) -> Any:
     """Whether a model has conditions, events or algebraic equations."""
     sizes = watch[0]
-    return sizes[0] + sizes[1] > 0 or sizes[7] > 0
+    return sizes[0] + sizes[1] + sizes[7] + sizes[8] > 0
 
 
 @compiled
@@ -281,7 +281,8 @@ def advance(
 
     ``tasks`` (task, 3): arm, draw, row of ``y0`` or -1 for the model's initial values. ``plan``: first segment of each arm,
     start of each segment, then offsets, index, kind and value of the parameter changes and of the state changes that each
-    segment brings. ``timer``: the state that is the clock, or -1; it is set to time itself, without rounding. ``watch``: see
+    segment brings, and which parameters must have a value. ``timer``: the state that is the clock, or -1;
+    it is set to time itself, without rounding. ``watch``: see
     :func:`~hepatica.solver.events.make_watch`; ``past``: see :func:`~hepatica.solver.past.make_memory`. ``out``
     (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps, ``clock`` (task,): where each
     task stopped; ``rest`` (task, state): where it settled. ``progress``: tasks done; a negative number asks to stop.

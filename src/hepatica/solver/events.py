@@ -39,7 +39,10 @@ from hepatica.solver.status import Status
 OK, ENDLESS, NO_SOLUTION = int(Status.OK), int(Status.ENDLESS_EVENTS), int(Status.NO_CONSISTENT_START)
 HELD = 1e200  # stands for 1/(h gamma) where a differential state must not move
 MOST_ROUNDS = 10_000
-MOST_NEWTON = 100
+MOST_NEWTON, MOST_SETTLINGS = 100, 4
+MOST_FAST, FAST_GROWTH = 150, 1.5
+FAST_PACE = 1e9
+"""By how much a fast reaction is faster than its rate says."""
 MOST_BISECTIONS = 100
 NUDGES = 24
 SLIDES = 10
@@ -52,15 +55,16 @@ def make_watch(
 ) -> tuple[Any, ...]:
     """Give the tables of a model's conditions and the memory of the lanes, as the control loop reads them.
 
-    ``sizes`` holds switches, events, times, whether to sample, the place of the first mode, the numbers of differential
-    states, of quantities whose past is kept, and of algebraic states; then come flags and states of events; then for each
-    lane: modes, the queue of pending events (time, event, values, how many), the next due event, the next change in time,
-    how often it slid, and the state of its random numbers.
+    ``sizes`` holds switches, events, times, whether to sample, the places in p of the first mode and of the paces, the
+    numbers of differential and algebraic states, and whether there are fast reactions; then come flags and states of
+    events; then for each lane: modes, the queue of pending events (time, event, values, how many), the next due event, the
+    next change in time, how often it slid, and the state of its random numbers.
     """
     events = conditions.events
+    paces = parameters + conditions.past
     sizes = [
-        conditions.switches, len(events), conditions.times, int(conditions.sampled), parameters, differential,
-        conditions.delayed, algebraic,
+        conditions.switches, len(events), conditions.times, int(conditions.sampled), paces + 2 * conditions.fast, paces,
+        differential, algebraic, int(conditions.fast),
     ]  # fmt: skip
     flags = np.array([[e.initial_value, e.persistent, e.at_trigger] for e in events], np.int64).reshape(-1, 3)
     first = np.cumsum([0, *(len(e.states) for e in events)]).astype(np.int64)
@@ -203,40 +207,69 @@ def truncate(state: Any, arrays: Any, code: Any, data: Any) -> None:
 
 
 @compiled
-def settle_algebraic(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
-    """Solve the algebraic equations of a lane for the algebraic states, all others held (Newton's method)."""
+def _newton(lane: int, inverse: float, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
+    """Solve (inverse - J) x = f for all states, or for the algebraic ones where the others are held; gives the change.
+
+    Infinite when there is no solution.
+    """
     s, ihg = arrays[0], arrays[3]
-    differential = watch[0][5]
-    size = s.shape[0]
-    if differential == size:
-        return OK
+    size, differential = s.shape[0], watch[0][6]
     for q in range(ihg.shape[0]):
-        ihg[q] = HELD
-    last, left = np.inf, np.zeros(size - differential)
+        ihg[q] = inverse
+    call5(code[FACTOR], (data[S], data[P], data[IHG], data[LU], data[W]))
+    for v in range(size):
+        for q in range(s.shape[2]):
+            s[v, 2, q] = 0.0
+    call4(code[RHS], (data[S], data[P], data[STAGE], data[W]))
+    for v in range(differential if inverse == HELD else 0):
+        s[v, 2, lane] = 0.0
+    call2(code[SOLVE], (data[LU], data[STAGE]))
+    change = 0.0
+    for v in range(differential if inverse == HELD else 0, size):
+        x = s[v, 2, lane]
+        s[v, 0, lane] += x
+        change = max(change, abs(x) / (abs(s[v, 0, lane]) + 1e-12)) if np.isfinite(x) else np.inf
+    return change
+
+
+@compiled
+def settle_algebraic(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
+    """Bring fast reactions to rest, then solve the algebraic equations for the algebraic states (Newton's method)."""
+    if watch[0][8] > 0:
+        _rest_fast(lane, arrays, watch, code, data)
+    if watch[0][7] == 0:
+        return OK
+    last = np.inf
     for _ in range(MOST_NEWTON):
-        call5(code[FACTOR], (data[S], data[P], data[IHG], data[LU], data[W]))
-        for v in range(size):
-            for q in range(ihg.shape[0]):
-                s[v, 2, q] = 0.0
-        call4(code[RHS], (data[S], data[P], data[STAGE], data[W]))
-        for v in range(differential):
-            s[v, 2, lane] = 0.0
-        for v in range(differential, size):
-            left[v - differential] = s[v, 2, lane]
-        call2(code[SOLVE], (data[LU], data[STAGE]))
-        change = 0.0
-        for v in range(differential, size):
-            x = s[v, 2, lane]
-            if x == 0.0 and abs(left[v - differential]) > 1e-12:
-                return NO_SOLUTION
-            s[v, 0, lane] += x
-            change = max(change, abs(x) / (abs(s[v, 0, lane]) + 1e-12)) if np.isfinite(x) else np.inf
+        change = _newton(lane, HELD, arrays, watch, code, data)
         if not np.isfinite(change):
             return NO_SOLUTION
         if change <= 1e-14 or (change <= 1e-9 and change >= last):
             return OK
         last = change
     return NO_SOLUTION
+
+
+@compiled
+def _rest_fast(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> None:
+    """Follow the fast reactions alone to where they rest, in growing steps of the implicit Euler method.
+
+    A rest that they run away from is none, so that of several it is the one that they reach.
+    """
+    s, p, place = arrays[0], arrays[1], watch[0][5]
+    p[place, lane], p[place + 1, lane] = 1.0, 0.0
+    for v in range(s.shape[0]):
+        for q in range(s.shape[2]):
+            s[v, 2, q] = 0.0
+    call4(code[RHS], (data[S], data[P], data[STAGE], data[W]))
+    largest, fastest = 1e-12, 0.0
+    for v in range(s.shape[0]):
+        largest, fastest = max(largest, abs(s[v, 0, lane])), max(fastest, abs(s[v, 2, lane]))
+    inverse = max(100.0 * fastest / largest, 1e-6)
+    for _ in range(MOST_FAST):
+        _newton(lane, inverse, arrays, watch, code, data)
+        inverse /= FAST_GROWTH
+    p[place, lane], p[place + 1, lane] = FAST_PACE, 1.0
 
 
 @compiled
@@ -248,25 +281,43 @@ def begin_watch(lane: int, key: int, arrays: Any, watch: Any) -> None:
         mode[lane, switches + e] = flags[e, 0]
     if switches > 0:
         p[sizes[4] + switches, lane] = 0.0
+    if sizes[8] > 0:
+        p[sizes[5], lane], p[sizes[5] + 1, lane] = FAST_PACE, 1.0
     watch[8][lane], watch[11][lane], watch[12][lane] = 0, 0, np.uint64(key)
+
+
+@compiled
+def _set_modes(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
+    """Evaluate the conditions in the state of a lane and hold them; tells whether one changed."""
+    s, p, point, seen = arrays[0], arrays[1], arrays[7], arrays[10]
+    sizes, mode = watch[0], watch[4]
+    for v in range(s.shape[0]):
+        point[v, lane] = s[v, 0, lane]
+    call3(code[WATCH], (data[POINT], data[P], data[SEEN]))
+    changed = False
+    for k in range(sizes[0]):
+        changed = changed or p[sizes[4] + k, lane] != seen[k, lane]
+        mode[lane, k] = seen[k, lane]
+        p[sizes[4] + k, lane] = seen[k, lane]
+    return changed
 
 
 @compiled
 def turn(lane: int, now: float, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
     """Bring modes up to date and let happen what is due, until nothing more is; gives a status."""
-    s, p, point, seen, news = arrays[0], arrays[1], arrays[7], arrays[10], arrays[11]
+    s, seen, news = arrays[0], arrays[10], arrays[11]
     sizes, flags, first, targets, mode, q_time, q_event, q_value, q_size, due, when, _slides, chance = watch
     switches, events = sizes[0], sizes[1]
-    status = settle_algebraic(lane, arrays, watch, code, data)
+    status = OK
     for _ in range(MOST_ROUNDS):
-        if status != OK:
-            return status
-        for v in range(s.shape[0]):
-            point[v, lane] = s[v, 0, lane]
-        call3(code[WATCH], (data[POINT], data[P], data[SEEN]))
-        for k in range(switches):
-            mode[lane, k] = seen[k, lane]
-            p[sizes[4] + k, lane] = seen[k, lane]
+        for _ in range(MOST_SETTLINGS):
+            changed = _set_modes(lane, arrays, watch, code, data)
+            status = settle_algebraic(lane, arrays, watch, code, data)
+            if status != OK:
+                return status
+            if not changed or sizes[7] + sizes[8] == 0:
+                break
+        _set_modes(lane, arrays, watch, code, data)
         if events > 0:
             call3(code[HAPPEN], (data[POINT], data[P], data[NEWS]))
         for e in range(events):
@@ -299,7 +350,6 @@ def turn(lane: int, now: float, arrays: Any, watch: Any, code: Any, data: Any) -
                 q_value[lane, best, a - first[e]] if flags[e, 2] == 1 else news[2 * events + a, lane]
             )
         _drop(lane, best, q_time, q_event, q_value, q_size)
-        status = settle_algebraic(lane, arrays, watch, code, data)
     else:
         return ENDLESS
     due[lane], when[lane] = np.inf, np.inf

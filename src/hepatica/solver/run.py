@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,13 +123,18 @@ def integrate(
         space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
     ) -> None:
         advance(
-            space.code, space.data, space.arrays, tasks[part], base, rows, plan.arrays, times, tol.tableau.order,
+            space.code, space.data, space.arrays, tasks[part], base, rows, _tables(kernel, plan), times, tol.tableau.order,
             tol.tableau.gamma, tol.limit, _timer(kernel), space.watch, space.memory, 0.0, 0.0, out[part], NOWHERE, status, counts,
             stopped[part], flag,
         )  # fmt: skip
 
     status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
     return Trajectories(values=out, status=status, stopped=stopped, steps=int(counts[0]), lane_steps=int(counts[1]))
+
+
+def _tables(kernel: Kernel, plan: Plan) -> tuple[NDArray[Any], ...]:
+    """Give what the control loop reads of a plan; a parameter without a value in the model need not have one."""
+    return (*plan.arrays, ~np.isnan(kernel.p0))
 
 
 def _timer(kernel: Kernel) -> int:
@@ -158,7 +164,7 @@ def find_steady_states(
         space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
     ) -> None:
         advance(
-            space.code, space.data, space.arrays, tasks[part], base, start, plan.arrays, NEVER, tol.tableau.order,
+            space.code, space.data, space.arrays, tasks[part], base, start, _tables(kernel, plan), NEVER, tol.tableau.order,
             tol.tableau.gamma, limit, _timer(kernel), space.watch, space.memory, tol.settle, tol.drift, nothing[part],
             out[part], status, counts, stopped[part], flag,
         )  # fmt: skip

@@ -53,8 +53,7 @@ class Workspace:
         self.news = aligned(max(1, news), lanes)
         self.past = aligned(max(1, 2 * conditions.delayed + conditions.delays), lanes)
         self.memory = make_memory(conditions, len(kernel.parameters), lanes)
-        modes = len(kernel.parameters) + bool(conditions.delayed)
-        self.watch = make_watch(conditions, modes, kernel.differential, n - kernel.differential, lanes)
+        self.watch = make_watch(conditions, len(kernel.parameters), kernel.differential, n - kernel.differential, lanes)
         self.control = np.zeros(2, np.uint32)
         self.data = np.array(
             [a.ctypes.data for a in (
