@@ -125,6 +125,11 @@ def _operation(model: Model, kernel: Kernel, change: Change, arm: str) -> Operat
         raise UnsupportedError(
             f"arm '{arm}': '{change.target}' is infused; infusions are not supported yet, set a concentration instead."
         )
+    if change.target in kernel.indirect:
+        raise UnsupportedError(
+            f"arm '{arm}': '{change.target}' is a concentration in a compartment that changes, which cannot be changed from "
+            "outside; change it with an event of the model."
+        )
     if change.target in kernel.states:
         what, index = "state", kernel.states.index(change.target)
         if change.stop is not None:

@@ -86,15 +86,19 @@ def _watched(system: System) -> tuple[Node, ...]:
 
 
 def _happening(system: System) -> tuple[Node, ...]:
-    """Delay and priority of each event, then the new values of all events."""
+    """Delay and priority of each event, then the new values of all events, then their factors."""
     events = system.happenings
-    return (*(n for e in events for n in (e.delay, e.priority)), *(n for e in events for _, n in e.assignments))
+    return (
+        *(n for e in events for n in (e.delay, e.priority)),
+        *(n for e in events for _, n, _ in e.assignments),
+        *(n for e in events for _, _, n in e.assignments),
+    )
 
 
 def _conditions(system: System) -> Conditions:
     events = tuple(
         EventTable(
-            initial_value=e.initial_value, persistent=e.persistent, at_trigger=e.at_trigger, states=tuple(i for i, _ in e.assignments)
+            initial_value=e.initial_value, persistent=e.persistent, at_trigger=e.at_trigger, states=tuple(i for i, _, _ in e.assignments)
         )
         for e in system.happenings
     )  # fmt: skip

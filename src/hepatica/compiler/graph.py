@@ -320,7 +320,7 @@ class Graph:
             by_base = self.mul(d[0], self.mul(b, self.pow(a, self.sub(b, self.number(1.0)))))
             by_exponent = self.mul(d[1], self.mul(node, self.call("ln", a)))
             return self.add(by_base, by_exponent)
-        return self.mul(d[0], self._chain(name, node, arguments[0]))
+        return d[0] if self.is_number(d[0], 0.0) else self.mul(d[0], self._chain(name, node, arguments[0]))
 
     def _chain(self, name: str, node: Node, a: Node) -> Node:
         one = self.number(1.0)

@@ -22,14 +22,14 @@ class Happening:
     delay, priority
         Nodes; the delay is zero, the priority minus infinity, where the event has none.
     assignments
-        (state, its new value).
+        (state, its new value, and a factor of that, which is always of the moment of the assignment).
     initial_value, persistent, at_trigger
         As in :class:`~hepatica.model.Event`.
     """
 
     delay: Node
     priority: Node
-    assignments: tuple[tuple[int, Node], ...]
+    assignments: tuple[tuple[int, Node, Node], ...]
     initial_value: bool
     persistent: bool
     at_trigger: bool
@@ -174,19 +174,14 @@ def _fluxes(names: Names, formulas: Formulas) -> tuple[list[Node], list[tuple[tu
 
 def _happening(names: Names, formulas: Formulas, event: Event) -> Happening:
     graph = formulas.graph
-    new = {name: formulas.node(x) for name, x in event.assignments}
 
-    def stored(name: str) -> Node:
+    def factor(name: str) -> Node:
         # an amount is that of the compartment as it was, whatever else the event changes
-        return (
-            graph.mul(new[name], formulas.symbol(names.species[name].compartment))
-            if names.by_amount(name)
-            else new[name]
-        )
+        return formulas.symbol(names.species[name].compartment) if names.by_amount(name) else graph.number(1.0)
 
     return Happening(
         delay=graph.number(0.0) if event.delay is None else formulas.node(event.delay),
         priority=graph.number(float("-inf")) if event.priority is None else formulas.node(event.priority),
-        assignments=tuple((names.index[n], stored(n)) for n in new),
+        assignments=tuple((names.index[n], formulas.node(x), factor(n)) for n, x in event.assignments),
         initial_value=event.initial_value, persistent=event.persistent, at_trigger=event.at_trigger,
     )  # fmt: skip

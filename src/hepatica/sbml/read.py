@@ -116,8 +116,14 @@ class _Reader:
         self.place = place
         self.level: int = document.getLevel()
         self.units = UnitReader(self.sbml)
-        self.ruled: set[str] = {r.getVariable() for r in self.sbml.getListOfRules()}
-        self.initial: set[str] = {a.getSymbol() for a in self.sbml.getListOfInitialAssignments()}
+        self.formulas_optional = (self.level, document.getVersion()) >= (3, 2)
+        self.rules = [r for r in self.sbml.getListOfRules() if r.isSetMath() or not self.formulas_optional]
+        self.ruled: set[str] = {r.getVariable() for r in self.rules}
+        self.algebraic = any(r.isAlgebraic() for r in self.rules)
+        self.initials = [
+            a for a in self.sbml.getListOfInitialAssignments() if a.isSetMath() or not self.formulas_optional
+        ]
+        self.initial: set[str] = {a.getSymbol() for a in self.initials}
         self.math = MathReader(functions=dict(self._functions()))
         self.stoichiometries: list[Parameter] = []
         self.stoichiometry_rules: list[Rule] = []
@@ -129,8 +135,8 @@ class _Reader:
         species = tuple(self._species(s, sizes) for s in self.sbml.getListOfSpecies())
         parameters = [self._parameter(p, p.getId()) for p in self.sbml.getListOfParameters()]
         reactions = tuple(self._reaction(r, parameters) for r in self.sbml.getListOfReactions())
-        rules = tuple(self._rule(r) for r in self.sbml.getListOfRules())
-        assignments = tuple(self._initial_assignment(a) for a in self.sbml.getListOfInitialAssignments())
+        rules = tuple(self._rule(r) for r in self.rules)
+        assignments = tuple(self._initial_assignment(a) for a in self.initials)
         self._require_values(parameters, species)
         model = Model(
             id=self.sbml.getId() or Path(self.place.name).stem,
@@ -142,7 +148,7 @@ class _Reader:
             reactions=reactions,
             rules=(*rules, *self.stoichiometry_rules),
             initial_assignments=assignments,
-            events=tuple(self._event(e, k) for k, e in enumerate(self.sbml.getListOfEvents(), start=1)),
+            events=tuple(self._events()),
             observables=read_observables(self.sbml),
             origin=self._origin(),
         )
@@ -165,6 +171,8 @@ class _Reader:
     def _functions(self) -> Iterator[tuple[str, tuple[tuple[str, ...], Any]]]:
         for definition in self.sbml.getListOfFunctionDefinitions():
             if definition.getBody() is None:
+                if self.formulas_optional:
+                    continue
                 raise ModelError(f"{self._where(definition)}: function '{definition.getId()}' has no body.")
             names = tuple(definition.getArgument(i).getName() for i in range(definition.getNumArguments()))
             yield definition.getId(), (names, definition.getBody())
@@ -196,12 +204,19 @@ class _Reader:
         more = (f"{name}.{k}" for k in itertools.count(2))
         return next(n for n in itertools.chain([name], more) if n not in taken)
 
-    def _event(self, e: Any, number: int) -> Event:
-        key = e.getId() or f"event {number}"
-        where = self._where(e, key)
+    def _events(self) -> Iterator[Event]:
+        """Give the events; Level 3 Version 2 allows some without a trigger, which never happen."""
+        for k, e in enumerate(self.sbml.getListOfEvents(), start=1):
+            key = e.getId() or f"event {k}"
+            trigger = e.getTrigger()
+            if trigger is None or not trigger.isSetMath():
+                if not self.formulas_optional:
+                    raise ModelError(f"{self._where(e, key)}: event '{key}' has no trigger; give it one.")
+                continue
+            yield self._event(e, key)
+
+    def _event(self, e: Any, key: str) -> Event:
         trigger, delay, priority = e.getTrigger(), e.getDelay(), e.getPriority()
-        if trigger is None:
-            raise ModelError(f"{where}: event '{key}' has no trigger; give it one.")
         called = f"the {{}} of event '{key}'"
         later = self.level == 3 and trigger.isSetPersistent()
         return Event(
@@ -272,14 +287,9 @@ class _Reader:
     def _compartment(self, c: Any) -> Compartment:
         key, where = c.getId(), self._where(c)
         unit = self._compartment_unit(c)
-        size = (
-            float(c.getSize())
-            if c.isSetSize()
-            else 1.0
-            if key in self.initial or c.getSpatialDimensions() == 0
-            else None
-        )
-        if size is None:
+        size = float(c.getSize()) if c.isSetSize() else 1.0 if c.getSpatialDimensions() == 0 else math.nan
+        computed = key in self.initial or key in self.ruled or (self.algebraic and not c.getConstant())
+        if math.isnan(size) and not computed:
             raise ModelError(f"{where}: compartment '{key}' has no size; give it one.")
         return Compartment(
             id=key,
@@ -372,8 +382,8 @@ class _Reader:
 
     def _require_values(self, parameters: list[Parameter], species: tuple[Species, ...]) -> None:
         """Raise for the first name that has no value, or that the user's text only uses and never declares."""
-        assigned = self.initial | {r.getVariable() for r in self.sbml.getListOfRules() if r.isAssignment()}
-        if any(r.isAlgebraic() for r in self.sbml.getListOfRules()):
+        assigned = self.initial | {r.getVariable() for r in self.rules if r.isAssignment()}
+        if self.algebraic:
             return
         without = {p.getId(): "parameter" for p in self.sbml.getListOfParameters() if not p.isSetValue()}
         without |= {

@@ -139,7 +139,8 @@ class _Writer:
     def compartment(self, c: Compartment) -> ElementTree.Element:
         unit = parse_unit(c.unit)
         lengths = dict(unit.powers).get("meter", 3.0 if not c.unit else 0.0)
-        attributes = {"id": c.id, "size": _number(c.size), "constant": _truth(c.constant)}
+        attributes = {"id": c.id, "constant": _truth(c.constant)}
+        attributes |= {} if math.isnan(c.size) else {"size": _number(c.size)}
         attributes |= {"spatialDimensions": f"{lengths:g}"} if lengths in {1, 2, 3} else {"spatialDimensions": "3"}
         attributes |= {"units": self.unit(c.unit)} if c.unit else {}
         return self.element("compartment", attributes, c)

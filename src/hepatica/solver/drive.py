@@ -270,10 +270,25 @@ def _failure(count: int, limit: int, step: float, time: float, error: float, too
 
 
 @compiled
+def _worst(lane: int, last: int, arrays: Any) -> Any:
+    """Give the state that stopped a lane: one that is not finite, else the one with the largest error in its last step."""
+    s, tolerance = arrays[0], arrays[13]
+    worst, most = -1, -1.0
+    for v in range(s.shape[0]):
+        error, size = abs(s[v, last, lane]), max(abs(s[v, 0, lane]), abs(s[v, 1, lane]))
+        ratio = error / (tolerance[0, lane] * size + tolerance[1, lane])
+        if not np.isfinite(ratio) or not np.isfinite(size):
+            return v
+        if ratio > most:
+            worst, most = v, ratio
+    return worst
+
+
+@compiled
 def advance(
-    code: Any, data: Any, arrays: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, order: int, gamma: float,
+    code: Any, data: Any, arrays: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, order: int, gamma: float, last: int,
     limit: int, timer: int, watch: Any, past: Any, settle: float, drift: float, out: Any, rest: Any, status: Any, counts: Any, clock: Any,
-    progress: Any,
+    culprit: Any, progress: Any,
 ) -> None:  # fmt: skip
     """Integrate tasks over the segments of their arms, or, with ``settle`` above zero, to where nothing changes any more.
 
@@ -285,7 +300,8 @@ def advance(
     it is set to time itself, without rounding. ``watch``: see
     :func:`~hepatica.solver.events.make_watch`; ``past``: see :func:`~hepatica.solver.past.make_memory`. ``out``
     (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps, ``clock`` (task,): where each
-    task stopped; ``rest`` (task, state): where it settled. ``progress``: tasks done; a negative number asks to stop.
+    task stopped, ``culprit`` (task,): the state that stopped it; ``rest`` (task, state): where it settled.
+    ``progress``: tasks done; a negative number asks to stop.
     """
     s, p, err, drifts = arrays[0], arrays[1], arrays[4], arrays[9]
     settling, lanes, size = settle > 0.0, err.shape[0], s.shape[0]
@@ -366,6 +382,8 @@ def advance(
             if done or failed != OK or progress[0] < 0:
                 if done or failed != OK:
                     status[r] = failed
+                if failed != OK:
+                    culprit[r] = _worst(lane, last, arrays)
                 clock[r] = t[lane]
                 if progress[0] >= 0:
                     progress[0] += 1

@@ -40,7 +40,7 @@ OK, ENDLESS, NO_SOLUTION = int(Status.OK), int(Status.ENDLESS_EVENTS), int(Statu
 HELD = 1e200  # stands for 1/(h gamma) where a differential state must not move
 MOST_ROUNDS = 10_000
 MOST_NEWTON, MOST_SETTLINGS = 100, 4
-MOST_FAST, FAST_GROWTH = 150, 1.5
+MOST_FAST, FAST_GROWTH = 70, 1.5
 FAST_PACE = 1e9
 """By how much a fast reaction is faster than its rate says."""
 MOST_BISECTIONS = 100
@@ -346,9 +346,8 @@ def turn(lane: int, now: float, arrays: Any, watch: Any, code: Any, data: Any) -
             break
         e = q_event[lane, best]
         for a in range(first[e], first[e + 1]):
-            s[targets[a], 0, lane] = (
-                q_value[lane, best, a - first[e]] if flags[e, 2] == 1 else news[2 * events + a, lane]
-            )
+            value = q_value[lane, best, a - first[e]] if flags[e, 2] == 1 else news[2 * events + a, lane]
+            s[targets[a], 0, lane] = value * news[2 * events + first[events] + a, lane]
         _drop(lane, best, q_time, q_event, q_value, q_size)
     else:
         return ENDLESS

@@ -16,7 +16,7 @@ from hepatica.solver.calls import GET, SET
 from hepatica.solver.drive import advance
 from hepatica.solver.plan import Plan
 from hepatica.solver.status import Status
-from hepatica.solver.workspace import Workspace
+from hepatica.solver.workspace import STAGES, Workspace
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -73,6 +73,8 @@ class Trajectories:
         Shape (task,), values of :class:`~hepatica.solver.status.Status`.
     stopped
         Model time at which each task ended, shape (task,).
+    culprit
+        The state that a failed task was stopped by, shape (task,); -1 where there is none.
     steps, lane_steps
         Steps made, and the steps times the lanes that were busy.
     """
@@ -80,6 +82,7 @@ class Trajectories:
     values: Array
     status: NDArray[np.int8]
     stopped: Array
+    culprit: NDArray[np.int64]
     steps: int
     lane_steps: int
 
@@ -117,24 +120,31 @@ def integrate(
     tol = tolerances or Tolerances()
     rows = np.zeros((1, len(kernel.states))) if y0 is None else np.ascontiguousarray(y0)
     out = np.full((len(tasks), len(times), len(kernel.observables)), np.nan)
-    stopped = np.zeros(len(tasks))
+    stopped, culprit = np.zeros(len(tasks)), np.full(len(tasks), -1)
 
     def work(
         space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
     ) -> None:
         advance(
             space.code, space.data, space.arrays, tasks[part], base, rows, _tables(kernel, plan), times, tol.tableau.order,
-            tol.tableau.gamma, tol.limit, _timer(kernel), space.watch, space.memory, 0.0, 0.0, out[part], NOWHERE, status, counts,
-            stopped[part], flag,
+            tol.tableau.gamma, _error_slot(tol.tableau), tol.limit, _timer(kernel), space.watch, space.memory, 0.0, 0.0,
+            out[part], NOWHERE, status, counts, stopped[part], culprit[part], flag,
         )  # fmt: skip
 
     status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
-    return Trajectories(values=out, status=status, stopped=stopped, steps=int(counts[0]), lane_steps=int(counts[1]))
+    return Trajectories(
+        values=out, status=status, stopped=stopped, culprit=culprit, steps=int(counts[0]), lane_steps=int(counts[1])
+    )
 
 
 def _tables(kernel: Kernel, plan: Plan) -> tuple[NDArray[Any], ...]:
     """Give what the control loop reads of a plan; a parameter without a value in the model need not have one."""
     return (*plan.arrays, ~np.isnan(kernel.p0))
+
+
+def _error_slot(tableau: Tableau) -> int:
+    """Slot of the last stage, which is the error of a step."""
+    return STAGES + tableau.stages - 1
 
 
 def _timer(kernel: Kernel) -> int:
@@ -159,18 +169,21 @@ def find_steady_states(
     out = np.full((len(tasks), len(kernel.states)), np.nan)
     limit = min(tol.limit, MOST_STEPS_TO_REST)
     start, nothing, stopped = np.zeros((1, len(kernel.states))), np.zeros((len(tasks), 0, 0)), np.zeros(len(tasks))
+    culprit = np.full(len(tasks), -1)
 
     def work(
         space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
     ) -> None:
         advance(
             space.code, space.data, space.arrays, tasks[part], base, start, _tables(kernel, plan), NEVER, tol.tableau.order,
-            tol.tableau.gamma, limit, _timer(kernel), space.watch, space.memory, tol.settle, tol.drift, nothing[part],
-            out[part], status, counts, stopped[part], flag,
+            tol.tableau.gamma, _error_slot(tol.tableau), limit, _timer(kernel), space.watch, space.memory, tol.settle, tol.drift,
+            nothing[part], out[part], status, counts, stopped[part], culprit[part], flag,
         )  # fmt: skip
 
     status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
-    return Trajectories(values=out, status=status, stopped=stopped, steps=int(counts[0]), lane_steps=int(counts[1]))
+    return Trajectories(
+        values=out, status=status, stopped=stopped, culprit=culprit, steps=int(counts[0]), lane_steps=int(counts[1])
+    )
 
 
 Work = Callable[[Workspace, slice, "NDArray[np.int8]", "NDArray[np.int64]", "NDArray[np.int64]"], None]

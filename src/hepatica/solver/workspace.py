@@ -49,7 +49,7 @@ class Workspace:
         self.point = aligned(n, lanes)
         self.observed = aligned(max(1, len(kernel.observables)), lanes)
         self.seen = aligned(max(1, conditions.seen), lanes)
-        news = 2 * len(conditions.events) + sum(len(e.states) for e in conditions.events)
+        news = 2 * sum(1 + len(e.states) for e in conditions.events)
         self.news = aligned(max(1, news), lanes)
         self.past = aligned(max(1, 2 * conditions.delayed + conditions.delays), lanes)
         self.memory = make_memory(conditions, len(kernel.parameters), lanes)
@@ -82,5 +82,5 @@ class Workspace:
         """The arrays that the control loop itself touches."""
         return (
             self.state, self.parameters, self.inverse, self.diagonal, self.error, self.mask, self.theta, self.point,
-            self.observed, self.drifts, self.seen, self.news, self.past,
+            self.observed, self.drifts, self.seen, self.news, self.past, self.tolerance,
         )  # fmt: skip
