@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from hepatica.compiler.graph import Graph, Node
+from hepatica.compiler.graph import COMPARISONS, STEPS, Graph, Node
 from hepatica.compiler.names import CLOCK, Names
 from hepatica.errors import ModelError, UnsupportedError, did_you_mean
 from hepatica.model import Apply, Expression, Number, Reaction, Symbol
@@ -39,6 +39,7 @@ class Formulas:
         self._now: dict[str, Node] = {}
         self._start: dict[str, Node] = {}
         self._open: list[str] = []
+        self._exact = False
         self._slopes: dict[str, Node] = {}
         self._reactions: dict[str, list[str]] = {}
 
@@ -51,10 +52,12 @@ class Formulas:
             loop = " -> ".join([*self._open[self._open.index(name) :], name])
             raise ModelError(f"{self.model.where(name)}the rules of model '{self.model.id}' run in a circle: {loop}.")
         self._open.append(name)
+        exact, self._exact = self._exact, False
         try:
             node = self._symbol(name, initial=initial)
         finally:
             self._open.pop()
+            self._exact = exact
         memo[name] = node
         return node
 
@@ -207,7 +210,11 @@ class Formulas:
             return graph.number(0.0) if initial else self.leaf[CLOCK]
         if name == "rateOf":
             return self._rate_of(expression.arguments[0], initial=initial)
+        exact, self._exact = self._exact, self._exact or name in COMPARISONS | STEPS
         arguments = [self.node(a, initial=initial) for a in expression.arguments]
+        self._exact = exact
+        if name == "/" and exact:
+            return graph.call("div", *arguments)
         if name == "delay":
             before = self.node(self._at_rest(expression.arguments[0]), initial=initial)
             return before if initial else self._delay(arguments[0], arguments[1], before)

@@ -26,7 +26,7 @@ def _factorial(x: float) -> float:
 
 
 FOLD: Mapping[str, Callable[..., Any]] = {
-    "pow": np.power, "exp": np.exp, "ln": np.log, "sqrt": np.sqrt, "abs": np.abs, "floor": np.floor, "ceil": np.ceil,
+    "div": np.divide, "pow": np.power, "exp": np.exp, "ln": np.log, "sqrt": np.sqrt, "abs": np.abs, "floor": np.floor, "ceil": np.ceil,
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
     "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "min": np.minimum, "max": np.maximum,
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
@@ -126,7 +126,10 @@ class Graph:
         return self.make("*", *sorted((a, b)))
 
     def div(self, a: Node, b: Node) -> Node:
-        """``a / b``."""
+        """``a / b``, as a product with the inverse: faster, with one more rounding.
+
+        Where a step or a comparison looks at the quotient, ``call("div", a, b)`` rounds once.
+        """
         x, y = self.value(a), self.value(b)
         if y is not None and y != 0:
             return self.mul(a, self.number(1.0 / y)) if x is None else self.number(x / y)
@@ -306,6 +309,8 @@ class Graph:
             return self.add(self.mul(d[0], arguments[1]), self.mul(arguments[0], d[1]))
         if name == "inv":
             return self.neg(self.mul(d[0], self.mul(node, node)))
+        if name == "div":
+            return self.div(self.sub(d[0], self.mul(node, d[1])), arguments[1])
         if name == "select":
             return self.select(arguments[0], d[1], d[2])
         if name == "past":

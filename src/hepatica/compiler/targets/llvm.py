@@ -110,6 +110,8 @@ class _Writer:
             return self._let(f"fneg {v} {x[0]}")
         if name == "inv":
             return self._let(f"fdiv {v} {one}, {x[0]}")
+        if name == "div":
+            return self._let(f"fdiv {v} {x[0]}, {x[1]}")
         if name == "fma":
             return self._let(f"call {v} @llvm.fma.{m}({v} {x[0]}, {v} {x[1]}, {v} {x[2]})")
         if name in INTRINSICS:
