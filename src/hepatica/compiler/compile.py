@@ -112,6 +112,7 @@ def _conditions(system: System) -> Conditions:
         delays=len(system.delays),
         past=system.past,
         fast=system.fast,
+        powers=system.powers,
     )
 
 

@@ -152,7 +152,7 @@ class Formulas:
 
     @property
     def first_mode(self) -> int:
-        """Place in p of what follows the address of the past and the paces."""
+        """Place in p behind the address of the past and the paces."""
         return len(self.p0) + self.names.delays + 2 * self.names.fast
 
     def paced(self, reaction: Reaction) -> Node:

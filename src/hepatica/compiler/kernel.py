@@ -33,8 +33,8 @@ class Conditions:
     Parameters
     ----------
     switches
-        Number of conditions held within a step. In p the parameters are followed by the address of the past, by the paces,
-        by the modes, and by one that frees them, each where there is such a thing.
+        Number of conditions held within a step. In p the parameters are followed by the address of the past, by the paces, by
+        what is nearly zero, by the modes, and by one that frees them, each where there is such a thing.
     times
         Number of conditions that depend on time only.
     sampled
@@ -43,8 +43,8 @@ class Conditions:
         One table for each event.
     delayed, delays
         Number of quantities whose past is kept, and of delays.
-    past, fast
-        Whether p holds the address of the past, and the paces of fast and of slow things.
+    past, fast, powers
+        Whether p holds the address of the past, the paces of fast and of slow things, and what is nearly zero.
     """
 
     switches: int = 0
@@ -55,11 +55,12 @@ class Conditions:
     delays: int = 0
     past: bool = False
     fast: bool = False
+    powers: bool = False
 
     @property
     def hidden(self) -> int:
         """Entries of p behind the parameters."""
-        return self.switches + bool(self.switches) + self.past + 2 * self.fast
+        return self.switches + bool(self.switches) + self.past + 2 * self.fast + self.powers
 
     @property
     def seen(self) -> int:

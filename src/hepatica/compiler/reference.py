@@ -62,7 +62,8 @@ class Reference:
 
     def _freed(self, p: Array) -> Array:
         """Give the parameters with the hidden ones behind them: all paces are one, and no condition is held."""
-        hidden = self.system.watch.hidden + self.system.past + 2 * self.system.fast
+        system = self.system
+        hidden = system.watch.hidden + system.past + 2 * system.fast + system.powers
         return np.vstack([p, np.ones((hidden, p.shape[1]))])
 
     @staticmethod

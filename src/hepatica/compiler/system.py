@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hepatica.compiler.formulas import Formulas
 from hepatica.compiler.graph import Graph, Node
 from hepatica.compiler.names import CLOCK, Names
+from hepatica.compiler.signs import guard_powers, has_powers, kept_states
 from hepatica.compiler.switches import Watch, hold_conditions, watch_conditions
 from hepatica.errors import NotFoundError, did_you_mean
 from hepatica.model import Event, Model
@@ -61,8 +62,8 @@ class System:
         Names, and one node for each.
     watch, happenings
         Conditions that change during a run, and events.
-    past, fast
-        Whether a past is kept, and whether there are fast reactions.
+    past, fast, powers
+        Whether a past is kept, whether there are fast reactions, and powers that need to know what is nearly zero.
     delayed, delays, before
         Nodes whose past is needed, how long ago, and what they were before the start.
     """
@@ -82,6 +83,7 @@ class System:
     happenings: tuple[Happening, ...]
     past: bool
     fast: bool
+    powers: bool
     delayed: tuple[Node, ...]
     delays: tuple[Node, ...]
     before: tuple[Node, ...]
@@ -113,7 +115,12 @@ def build_system(model: Model, observables: Sequence[str] | None = None) -> Syst
     initial = tuple(formulas.start(name) for name in names.states)
     triggers = tuple(formulas.node(e.trigger) for e in model.events)
     happenings = tuple(_happening(names, formulas, e) for e in model.events)
-    held, switches = hold_conditions(graph, rates, triggers, formulas.first_mode)
+    powers = has_powers(graph, rates)
+    if powers:
+        given = [(i, x) for h in happenings for i, x, _ in h.assignments]
+        kept = kept_states(graph, formulas.p0, initial, given, rates, stoichiometry, len(names.differential))
+        rates = guard_powers(graph, rates, formulas.p0, kept, graph.make("p", formulas.first_mode))
+    held, switches = hold_conditions(graph, rates, triggers, formulas.first_mode + powers)
     clock = names.index.get(CLOCK, -1)
     moved = {i for entries in stoichiometry for i, _ in entries}
     still = frozenset(i for i in range(len(names.states)) if i not in moved)
@@ -123,7 +130,7 @@ def build_system(model: Model, observables: Sequence[str] | None = None) -> Syst
         indirect=tuple(n for n in names.states if names.by_amount(n)),
         p0=tuple(formulas.p0), initial=initial, rates=tuple(held), stoichiometry=tuple(stoichiometry),
         observables=chosen, observed=observed, watch=watch_conditions(graph, switches, triggers, clock, still),
-        happenings=happenings, past=names.delays, fast=names.fast, delayed=tuple(formulas.delayed),
+        happenings=happenings, past=names.delays, fast=names.fast, powers=powers, delayed=tuple(formulas.delayed),
         delays=tuple(dict.fromkeys(formulas.delays)),
         before=tuple(formulas.before),
     )  # fmt: skip

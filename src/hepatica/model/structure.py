@@ -151,6 +151,8 @@ def _not_finite(model: Model) -> Iterator[Issue]:
     used = {name for _, _, expression in formulas(model) for name in symbols(expression)}
     given = {r.variable for r in model.rules} | {a.symbol for a in model.initial_assignments}
     given |= {name for event in model.events for name, _ in event.assignments}
+    if any(r.kind == "algebraic" for r in model.rules):
+        given |= {c.id for c in model.compartments if not c.constant}
     for p in model.parameters:
         if math.isnan(p.value) and p.id in used - given and p.constant:
             yield _error(model, p.id, f"parameter '{p.id}' has no value; give it one.")

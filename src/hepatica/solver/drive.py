@@ -166,9 +166,9 @@ def _refill(
 
 @compiled
 def watched(watch: Any) -> Any:
-    """Whether a model has conditions, events or algebraic equations."""
+    """Whether there is something to be done at the start of a segment or at an event."""
     sizes = watch[0]
-    return sizes[0] + sizes[1] + sizes[7] + sizes[8] > 0
+    return sizes[0] + sizes[1] + sizes[7] + sizes[8] + sizes[9] > 0
 
 
 @compiled
@@ -309,6 +309,7 @@ def advance(
     segment, k, count = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
     fresh, rejected, ok = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
     turned, watching = np.zeros(lanes, np.bool_), watched(watch)
+    looking = watch[0][0] + watch[0][1] > 0
     t, reach, part, stop = np.zeros(lanes), np.zeros(lanes), np.ones(lanes), np.full(lanes, np.inf)
     state = (task, segment, k, count, t, h, end, fresh, rejected, ok, reach, part, turned, stop)
     following, active, idle, pace = 0, 0, True, False
@@ -342,12 +343,12 @@ def advance(
         counts[1] += active
         if settling:
             call3(code[DRIFT], (data[S], data[TOL], data[DRIFTS]))
-        if watching:
+        if looking:
             locate(state, arrays, watch, timer, code, data)
         _read(state, arrays, times, timer, code, data, out)
         if past[3][0] > 0:
             remember(state, arrays, past, timer, code, data)
-        if watching:
+        if looking:
             truncate(state, arrays, code, data)
         call2(code[COMMIT], (data[S], data[MASK]))
         for lane in range(lanes):

@@ -41,6 +41,7 @@ HELD = 1e200  # stands for 1/(h gamma) where a differential state must not move
 MOST_ROUNDS = 10_000
 MOST_NEWTON, MOST_SETTLINGS = 100, 4
 MOST_FAST, FAST_GROWTH = 70, 1.5
+NEAR_ZERO = 10.0
 FAST_PACE = 1e9
 """By how much a fast reaction is faster than its rate says."""
 MOST_BISECTIONS = 100
@@ -56,15 +57,16 @@ def make_watch(
     """Give the tables of a model's conditions and the memory of the lanes, as the control loop reads them.
 
     ``sizes`` holds switches, events, times, whether to sample, the places in p of the first mode and of the paces, the
-    numbers of differential and algebraic states, and whether there are fast reactions; then come flags and states of
-    events; then for each lane: modes, the queue of pending events (time, event, values, how many), the next due event, the
+    numbers of differential and algebraic states, whether there are fast reactions, and powers; then come flags and states
+    of events; then for each lane: modes, the queue of pending events (time, event, values, how many), the next due event, the
     next change in time, how often it slid, and the state of its random numbers.
     """
     events = conditions.events
     paces = parameters + conditions.past
     sizes = [
-        conditions.switches, len(events), conditions.times, int(conditions.sampled), paces + 2 * conditions.fast, paces,
-        differential, algebraic, int(conditions.fast),
+        conditions.switches, len(events), conditions.times, int(conditions.sampled),
+        paces + 2 * conditions.fast + conditions.powers, paces, differential, algebraic, int(conditions.fast),
+        int(conditions.powers),
     ]  # fmt: skip
     flags = np.array([[e.initial_value, e.persistent, e.at_trigger] for e in events], np.int64).reshape(-1, 3)
     first = np.cumsum([0, *(len(e.states) for e in events)]).astype(np.int64)
@@ -281,6 +283,8 @@ def begin_watch(lane: int, key: int, arrays: Any, watch: Any) -> None:
         mode[lane, switches + e] = flags[e, 0]
     if switches > 0:
         p[sizes[4] + switches, lane] = 0.0
+    if sizes[9] > 0:
+        p[sizes[4] - 1, lane] = NEAR_ZERO * arrays[13][1, lane]
     if sizes[8] > 0:
         p[sizes[5], lane], p[sizes[5] + 1, lane] = FAST_PACE, 1.0
     watch[8][lane], watch[11][lane], watch[12][lane] = 0, 0, np.uint64(key)
