@@ -92,10 +92,12 @@ class _Writer:
         if name == "const":
             return self.layout.splat(float(arguments[0]))
         if name == "load":
-            return self._let(f"load {v}, ptr {self._address(str(arguments[0]), int(arguments[1]))}, align 64")
+            return self._let(
+                f"load {v}, ptr {self._address(str(arguments[0]), int(arguments[1]))}, align {self.layout.bytes}"
+            )
         if name == "store":
             where = self._address(str(arguments[0]), int(arguments[1]))
-            self.lines.append(f" store {v} {self.names[int(arguments[2])]}, ptr {where}, align 64")
+            self.lines.append(f" store {v} {self.names[int(arguments[2])]}, ptr {where}, align {self.layout.bytes}")
             return ""
         return self._combine(str(name), [self.names[int(k)] for k in arguments])
 
@@ -157,10 +159,10 @@ class _Loop:
         return self.let(f"getelementptr i8, ptr %{array}, i64 %{self.tag}_plain")
 
     def load(self, pointer: str) -> str:
-        return self.let(f"load {self.layout.vector}, ptr {pointer}, align 64")
+        return self.let(f"load {self.layout.vector}, ptr {pointer}, align {self.layout.bytes}")
 
     def store(self, value: str, pointer: str) -> None:
-        self.lines.append(f" store {self.layout.vector} {value}, ptr {pointer}, align 64")
+        self.lines.append(f" store {self.layout.vector} {value}, ptr {pointer}, align {self.layout.bytes}")
 
     def bin(self, operator: str, a: str, b: str) -> str:
         return self.let(f"{operator} {self.layout.vector} {a}, {b}")
@@ -206,7 +208,7 @@ def _step(layout: Layout, tableau: Tableau, size: int, differential: int) -> str
         f"define void @step_{tableau.name}(ptr %s, ptr %p, ptr %ih, ptr %ihg, ptr %lu, ptr %w, ptr %err, ptr %tol) #0 {{\nentry:\n"
     ]
     out.append(" call void @factor(ptr %s, ptr %p, ptr %ihg, ptr %lu, ptr %w)\n")
-    out.append(f" %ihv = load {v}, ptr %ih, align 64\n %argument = getelementptr i8, ptr %s, i64 {b * ARGUMENT}\n")
+    out.append(f" %ihv = load {v}, ptr %ih, align {b}\n %argument = getelementptr i8, ptr %s, i64 {b * ARGUMENT}\n")
     before = "entry"
     for i in range(tableau.stages):
         loop = _Loop(layout, f"s{i}", before)
@@ -238,7 +240,7 @@ def _step(layout: Layout, tableau: Tableau, size: int, differential: int) -> str
         )
         before = f"s{i}_end"
     out.append(
-        f" %rtol = load {v}, ptr %tol, align 64\n %atolp = getelementptr i8, ptr %tol, i64 {b}\n %atol = load {v}, ptr %atolp, align 64\n"
+        f" %rtol = load {v}, ptr %tol, align {b}\n %atolp = getelementptr i8, ptr %tol, i64 {b}\n %atol = load {v}, ptr %atolp, align {b}\n"
     )
     loop = _Loop(layout, "e", before)
     error = loop.load(loop.state(STAGES + tableau.stages - 1))
@@ -248,7 +250,7 @@ def _step(layout: Layout, tableau: Tableau, size: int, differential: int) -> str
     ratio = loop.bin("fdiv", error, scale)
     total = loop.fma(ratio, ratio, "%sum")
     out.append(loop.text(size, [("%sum", total)]))
-    out.append(f" store {v} {total}, ptr %err, align 64\n ret void\n}}\n")
+    out.append(f" store {v} {total}, ptr %err, align {b}\n ret void\n}}\n")
     return "".join(out)
 
 
@@ -271,7 +273,7 @@ def _dense(layout: Layout, tableau: Tableau, size: int) -> str:
     x = loop.fma(x, "%rest", loop.load(loop.state(ARGUMENT)))
     x = loop.bin("fmul", x, "%th")
     loop.store(loop.fma(loop.load(loop.state(Y)), "%rest", x), loop.plain("o"))
-    head = f" %th = load {v}, ptr %theta, align 64\n %rest = fsub {v} {layout.splat(1.0)}, %th\n"
+    head = f" %th = load {v}, ptr %theta, align {layout.bytes}\n %rest = fsub {v} {layout.splat(1.0)}, %th\n"
     return (
         text
         + f"define void @at_{tableau.name}(ptr %s, ptr %theta, ptr %o) #0 {{\nentry:\n{head}{loop.text(size)} ret void\n}}\n"
@@ -284,16 +286,16 @@ def _helpers(layout: Layout, size: int) -> str:
     loop = _Loop(layout, "k", "entry")
     kept = loop.let(f"select {bools} %yes, {v} {loop.load(loop.state(ARGUMENT))}, {v} {loop.load(loop.state(Y))}")
     loop.store(kept, loop.state(Y))
-    head = f" %m = load {v}, ptr %mask, align 64\n %yes = fcmp ogt {v} %m, zeroinitializer\n"
+    head = f" %m = load {v}, ptr %mask, align {layout.bytes}\n %yes = fcmp ogt {v} %m, zeroinitializer\n"
     text = f"define void @commit(ptr %s, ptr %mask) #0 {{\nentry:\n{head}{loop.text(size)} ret void\n}}\n"
     loop = _Loop(layout, "k", "entry")
     new = loop.load(loop.state(ARGUMENT))
     change = loop.abs(loop.bin("fsub", new, loop.load(loop.state(Y))))
     ratio = loop.bin("fdiv", change, loop.bin("fadd", loop.abs(new), "%floor"))
     top = loop.max("%largest", ratio)
-    head = f" %fp = getelementptr i8, ptr %tol, i64 {layout.bytes}\n %floor = load {v}, ptr %fp, align 64\n"
+    head = f" %fp = getelementptr i8, ptr %tol, i64 {layout.bytes}\n %floor = load {v}, ptr %fp, align {layout.bytes}\n"
     body = loop.text(size, [("%largest", top)])
-    body += f" store {v} {top}, ptr %err, align 64\n ret void\n}}\n"
+    body += f" store {v} {top}, ptr %err, align {layout.bytes}\n ret void\n}}\n"
     text += f"define void @drift(ptr %s, ptr %tol, ptr %err) #0 {{\nentry:\n{head}{body}"
     zero = _Loop(layout, "z", "entry")
     zero.store("zeroinitializer", zero.state(STAGES))
@@ -303,10 +305,12 @@ def _helpers(layout: Layout, size: int) -> str:
     d0, d1 = loop.bin("fdiv", y, scale), loop.bin("fdiv", f, scale)
     size0, size1 = loop.fma(d0, d0, "%sum0"), loop.fma(d1, d1, "%sum1")
     call = f" %b = getelementptr i8, ptr %s, i64 {layout.bytes * STAGES}\n call void @rhs(ptr %s, ptr %p, ptr %b, ptr %w)\n"
-    call += f" %rtol = load {v}, ptr %tol, align 64\n %ap = getelementptr i8, ptr %tol, i64 {layout.bytes}\n"
-    call += f" %atol = load {v}, ptr %ap, align 64\n"
+    call += (
+        f" %rtol = load {v}, ptr %tol, align {layout.bytes}\n %ap = getelementptr i8, ptr %tol, i64 {layout.bytes}\n"
+    )
+    call += f" %atol = load {v}, ptr %ap, align {layout.bytes}\n"
     body = zero.text(size) + call + loop.text(size, [("%sum0", size0), ("%sum1", size1)])
-    tail = f" %q = fdiv {v} {size0}, {size1}\n store {v} %q, ptr %err, align 64\n ret void\n}}\n"
+    tail = f" %q = fdiv {v} {size0}, {size1}\n store {v} %q, ptr %err, align {layout.bytes}\n ret void\n}}\n"
     return text + f"define void @pace(ptr %s, ptr %p, ptr %w, ptr %tol, ptr %err) #0 {{\nentry:\n{body}{tail}"
 
 
