@@ -10,22 +10,30 @@ from dataclasses import dataclass
 
 from hepatica.compiler.lower import Operation, Program
 from hepatica.compiler.tableaux import Tableau
-from hepatica.compiler.targets.llvm_math import MATH_FUNCTIONS, write_factorial, write_vector_math
+from hepatica.compiler.targets.llvm_math import (
+    MATH_FUNCTIONS,
+    declare_reciprocal,
+    reciprocal,
+    write_factorial,
+    write_vector_math,
+)
 from hepatica.compiler.targets.llvm_past import PAST, write_past
 
 Y, ARGUMENT, STAGES = 0, 1, 2
 BLOCK = 256
 COMPARE = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
 INTRINSICS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "min": "minnum", "max": "maxnum"}
+FUSED = ("fma", "fms", "fnma")
 LIBM = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Lanes, and the slots of the interleaved state array."""
+    """Lanes, the slots of the interleaved state array, and the kind of processor: ``avx512``, ``x86``, ``aarch64``, ``any``."""
 
     lanes: int
     slots: int
+    processor: str = "any"
 
     @property
     def vector(self) -> str:
@@ -50,10 +58,10 @@ class Layout:
         return f"splat (double 0x{bits:016X})"
 
 
-def layout_for(lanes: int, tableaux: Sequence[Tableau]) -> Layout:
+def layout_for(lanes: int, tableaux: Sequence[Tableau], processor: str) -> Layout:
     """Slots for the largest method; an odd number keeps neighbouring states off the same cache set."""
     slots = STAGES + max(t.stages for t in tableaux) + max(len(t.dense) for t in tableaux)
-    return Layout(lanes, slots | 1)
+    return Layout(lanes, slots | 1, processor)
 
 
 class _Writer:
@@ -68,7 +76,7 @@ class _Writer:
     def text(self) -> str:
         for operation in self.program.code:
             self.names.append(self._operation(operation))
-            if operation[0] == "store" and self.count > BLOCK:
+            if self.count > BLOCK:
                 self.blocks += 1
                 self.count = 0
                 self.lines.append(f" br label %B{self.blocks}\nB{self.blocks}:")
@@ -107,13 +115,18 @@ class _Writer:
         one, zero = layout.splat(1.0), "zeroinitializer"
         bools = f"<{layout.lanes} x i1>"
         if name in {"+", "-", "*"}:
-            return self._let(f"{ {'+': 'fadd', '-': 'fsub', '*': 'fmul'}[name] } contract {v} {x[0]}, {x[1]}")
+            return self._let(f"{ {'+': 'fadd', '-': 'fsub', '*': 'fmul'}[name] } {v} {x[0]}, {x[1]}")
         if name == "neg":
             return self._let(f"fneg {v} {x[0]}")
         if name == "inv":
-            return self._let(f"fdiv {v} {one}, {x[0]}")
-        if name == "fma":
-            return self._let(f"call {v} @llvm.fma.{m}({v} {x[0]}, {v} {x[1]}, {v} {x[2]})")
+            return reciprocal(self._let, layout, x[0], avx512=layout.processor == "avx512")
+        if name in FUSED:
+            a, c = x[0], x[2]
+            if name == "fnma":
+                a = self._let(f"fneg {v} {a}")
+            if name == "fms":
+                c = self._let(f"fneg {v} {c}")
+            return self._let(f"call {v} @llvm.fma.{m}({v} {a}, {v} {x[1]}, {v} {c})")
         if name in INTRINSICS:
             return self._let(f"call {v} @llvm.{INTRINSICS[name]}.{m}({', '.join(f'{v} {a}' for a in x)})")
         if name in {*MATH_FUNCTIONS, *PAST}:
@@ -314,18 +327,44 @@ def _helpers(layout: Layout, size: int) -> str:
     return text + f"define void @pace(ptr %s, ptr %p, ptr %w, ptr %tol, ptr %err) #0 {{\nentry:\n{body}{tail}"
 
 
+# bits 15 and 6 of x86's MXCSR, bit 24 of Arm's FPCR
 _X86_CONTROL = """declare void @llvm.x86.sse.ldmxcsr(ptr)
 declare void @llvm.x86.sse.stmxcsr(ptr)
-define void @get_control(ptr %p) {
- call void @llvm.x86.sse.stmxcsr(ptr %p)
+define void @flush_denormals(ptr %saved) {
+ %new = alloca i32, align 4
+ call void @llvm.x86.sse.stmxcsr(ptr %saved)
+ %old = load i32, ptr %saved, align 4
+ %set = or i32 %old, 32832
+ store i32 %set, ptr %new, align 4
+ call void @llvm.x86.sse.ldmxcsr(ptr %new)
  ret void
 }
-define void @set_control(ptr %p) {
- call void @llvm.x86.sse.ldmxcsr(ptr %p)
+define void @restore_control(ptr %saved) {
+ call void @llvm.x86.sse.ldmxcsr(ptr %saved)
  ret void
 }
 """
-_NO_CONTROL = "define void @get_control(ptr %p) {\n ret void\n}\ndefine void @set_control(ptr %p) {\n ret void\n}\n"
+_ARM_CONTROL = """define void @flush_denormals(ptr %saved) {
+ %old = call i64 asm sideeffect "mrs $0, fpcr", "=r"()
+ store i64 %old, ptr %saved, align 8
+ %set = or i64 %old, 16777216
+ call void asm sideeffect "msr fpcr, $0", "r"(i64 %set)
+ ret void
+}
+define void @restore_control(ptr %saved) {
+ %old = load i64, ptr %saved, align 8
+ call void asm sideeffect "msr fpcr, $0", "r"(i64 %old)
+ ret void
+}
+"""
+_NO_CONTROL = """define void @flush_denormals(ptr %saved) {
+ ret void
+}
+define void @restore_control(ptr %saved) {
+ ret void
+}
+"""
+CONTROL = {"avx512": _X86_CONTROL, "x86": _X86_CONTROL, "aarch64": _ARM_CONTROL}
 
 
 def exported(tableaux: Sequence[Tableau]) -> tuple[str, ...]:
@@ -337,20 +376,21 @@ def exported(tableaux: Sequence[Tableau]) -> tuple[str, ...]:
         "solve",
         "observe",
         "initial",
+        "prepare",
         "watch",
         "happen",
         "remember",
         "commit",
         "drift",
         "pace",
-        "get_control",
-        "set_control",
+        "flush_denormals",
+        "restore_control",
         *methods,
     )
 
 
 def write_ir(
-    programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tableau], size: int, differential: int, *, x86: bool
+    programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tableau], size: int, differential: int
 ) -> str:
     """Write the module of a model.
 
@@ -359,13 +399,11 @@ def write_ir(
     programs
         rhs, factor, solve, and those that give outputs.
     layout
-        Lanes and slots.
+        Lanes, slots and processor.
     tableaux
         Methods to include.
     size, differential
         Number of states, and of differential ones.
-    x86
-        Whether the denormal control of x86 exists.
     """
     v, m = layout.vector, layout.mangled
     interleaved = {
@@ -377,6 +415,8 @@ def write_ir(
     out = [f"declare {v} @llvm.{name}.{m}({v})\n" for name in unary]
     out += [f"declare {v} @llvm.{name}.{m}({v}, {v})\n" for name in ("minnum", "maxnum")]
     out.append(f"declare {v} @llvm.fma.{m}({v}, {v}, {v})\n")
+    if layout.processor == "avx512":
+        out.append(declare_reciprocal(layout))
     used = {str(op[0]) for program in programs for op in program.code}
     if used & set(MATH_FUNCTIONS):
         out.append(write_vector_math(layout))
@@ -387,6 +427,6 @@ def write_ir(
     out += [_Writer(program, layout, interleaved.get(program.name, {})).text() for program in programs]
     for tableau in tableaux:
         out += [_step(layout, tableau, size, differential), _dense(layout, tableau, size)]
-    out += [_helpers(layout, size), _X86_CONTROL if x86 else _NO_CONTROL]
+    out += [_helpers(layout, size), CONTROL.get(layout.processor, _NO_CONTROL)]
     out.append('attributes #0 = { nounwind "frame-pointer"="none" }\n')
     return "".join(out)
