@@ -203,7 +203,6 @@ class _Shortening:
             self.made[k] = now
         return self.place[k]
 
-
     def release(self, used: tuple[int, ...], last: list[int], now: int, scratch: str) -> None:
         """Give back the scratch places of values that nothing needs any more."""
         for a in used:
@@ -243,10 +242,7 @@ def _distances(code: list[Operation]) -> tuple[list[int], list[bool]]:
     """Last use of each value, and whether some use is far from the one before."""
     last, far = list(range(len(code))), [False] * len(code)
     for k, operation in enumerate(code):
-        if operation[0] == "store":
-            arguments = (operation[3],)
-        else:
-            arguments = () if operation[0] in _MEMORY else operation[1:]
+        arguments = (operation[3],) if operation[0] == "store" else () if operation[0] in _MEMORY else operation[1:]
         for a in arguments:
             far[a] = far[a] or k - last[a] > FAR
             last[a] = k
