@@ -1,4 +1,4 @@
-# make study | test | conformance | check | bench | docs: each makes .venv from the pinned environment when it is missing.
+# make study | test | conformance | check | bench | scaling | docs: each makes .venv from the pinned environment when it is missing.
 
 PYTHON ?= python3.12 python3.13 python3.14 python3 python
 FOUND := $(shell for p in $(PYTHON); do \
@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COVERAGE := 90
 
-.PHONY: study test conformance check bench docs lock clean
+.PHONY: study test conformance check bench scaling docs lock clean
 
 study: .venv/run
 	$(BIN)/hepatica run studies/igf1r-sorafenib --out results/igf1r-sorafenib
@@ -26,8 +26,11 @@ check: .venv/dev
 	$(BIN)/hepatica check hcc
 	$(BIN)/hepatica check studies/igf1r-sorafenib
 
-bench: .venv/dev
-	$(BIN)/python benchmarks/engine.py
+bench: .venv/bench
+	$(BIN)/python benchmarks/engine.py --json results/bench/engine.json --markdown results/bench/engine.md
+
+scaling: .venv/dev
+	$(BIN)/python benchmarks/scaling.py --plot docs/images/scaling.svg
 
 docs: .venv/dev
 	$(BIN)/sphinx-build --fail-on-warning --quiet docs results/docs
@@ -47,6 +50,14 @@ clean:
 .venv/run: .venv/bin/python requirements/run.txt pyproject.toml
 	$(PIP) install --require-hashes --requirement requirements/run.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# each peer by itself: what cannot be installed here is a column of dashes in the table, never an error
+PEERS := $(shell sed -n '/^bench = \[/,/^\]/s/^  "\(.*\)",/\1/p' pyproject.toml)
+.venv/bench: .venv/run pyproject.toml
+	@for peer in $(foreach p,$(PEERS),'$(p)'); do \
+		PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --constraint requirements/run.txt "$$peer" || echo "bench: no $$peer here; the table goes on without it"; done
+	@mkdir -p results/bench
 	@touch $@
 
 .venv/dev: .venv/run requirements/dev.txt

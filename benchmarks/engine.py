@@ -1,216 +1,209 @@
-"""hepatica's engine beside libRoadRunner on the HCC model: one core, one run, equal achieved error.
+"""hepatica's engine beside libRoadRunner, AMICI and bngsim: one core, one run, equal achieved error.
 
-``python benchmarks/engine.py [--draws 1000] [--json]``
+``python benchmarks/engine.py [--models hcc bachmann ...] [--draws 1000] [--json FILE] [--markdown FILE]``
 
-Both engines integrate the same parameter sets from the same initial states (the steady state of each draw) under 5 uM
-sorafenib for 72 h with 50 outputs of every state. The error of a draw is the largest difference from a reference at
-rtol 1e-9 over states and times, each state relative to its own largest value; an engine's achieved error is the median over
-draws. Each engine runs at the loosest tolerance, in steps of a factor of sqrt(10), that achieves 1e-4.
+Every engine integrates the same parameter sets of the same SBML from the same initial states, with 50 outputs of every
+state. The error of a draw is the largest difference from a reference at rtol 1e-9 over states and times, each state
+relative to its own largest value; an engine's achieved error is the median over draws. The reference is hepatica's own; how
+far a second engine at rtol 1e-9 is from it stands in the table. Each engine runs at the loosest tolerance, in steps of a
+factor of sqrt(10), that achieves 1e-4. A slow engine is measured on fewer draws; their number stands in the table.
+
+Seconds are those of the processor (``process_time``) but for two threads, so that a neighbour on the machine does not count.
 """
 
 import argparse
 import json
 import os
+import platform
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-import hepatica.library as library
-from hepatica.compiler import Kernel, compile_model
-from hepatica.ensemble import draw_prior
-from hepatica.experiment import Arm, Change, Experiment, Intervention
-from hepatica.model import Model
-from hepatica.sbml import write_sbml
-from hepatica.simulation import arm_operations, parameter_matrix
-from hepatica.solver import Plan, Tolerances, find_steady_states, integrate, plan_after, plan_before
+from hepatica.compiler import compile_model
+from models import PROBLEMS, Array, Problem, available, conformance
+from peers import PEERS, Peer, load_peers
+from tables import to_markdown, to_text
 
 TARGET = 1e-4
-FLOOR = 1e-6  # nM; below it a state counts as absent
-HORIZON, OUTPUTS = 72 * 60.0, 50
-Array = NDArray[np.float64]
+TIGHT = 1e-9
+FEW = 100
+SINGLES = 21
+METHODS = ("rodas4", "rodas5p")
 
 
-class Problem:
-    """The model, its draws and their initial states."""
-
-    def __init__(self, draws: int) -> None:
-        self.model: Model = library.load_model("hcc")
-        self.kernel: Kernel = compile_model(self.model, list(compile_model(self.model, []).states))
-        bath = Intervention(id="dose", changes=(Change(target="sorafenib_nominal", value=5.0, unit="uM", start=0.0),))
-        experiment = Experiment(
-            id="bench",
-            arms=(Arm(id="dose", interventions=(bath,)),),
-            assay=_Nothing(),
-            cell_line=library.load_cell_line("HepG2"),
-        )
-        operations = [arm_operations(self.model, self.kernel, experiment, arm) for arm in experiment.arms]
-        base = parameter_matrix(
-            self.kernel, draw_prior(self.model, 2 * draws, seed=1, wirings=library.load_wirings("hcc"))
-        )
-        tasks = np.array([[0, d, -1] for d in range(len(base))])
-        found = find_steady_states(self.kernel, plan_before(operations), tasks, base)
-        settled = np.flatnonzero(found.status == 0)[:draws]
-        self.base, self.y0 = base[settled], found.values[settled]
-        self.plan: Plan = plan_after(operations, equilibrated=True)
-        self.times = np.linspace(0.0, HORIZON, OUTPUTS)
-        self.tasks = np.array([[0, d, d] for d in range(len(settled))])
-        # the same segment for the peer: parameters with the changes of time zero, states with what is added then
-        flat = plan_after(operations, equilibrated=True).arrays
-        self.p = np.array([_apply(row, flat[2:6]) for row in self.base])
-        self.start = np.array([_apply(row, flat[6:10]) for row in self.y0])
-
-    def ours(self, rtol: float, method: str, draws: int) -> Array:
-        """Integrate the first draws; shape (draw, time, state)."""
-        tol = Tolerances(rtol=rtol, atol=rtol * 1e-2, method=method, limit=10**6)
-        return integrate(
-            self.kernel, self.plan, self.tasks[:draws], self.base, self.times, y0=self.y0, tolerances=tol
-        ).values
+def errors(values: Array, reference: Array, absolute: float) -> Array:
+    """Largest scaled error of each draw; infinite where the engine failed, NaN where the reference did."""
+    scale = np.abs(reference).max(axis=1, keepdims=True) + absolute / 100
+    present = ~np.isnan(values).all(axis=(0, 1))
+    difference = (np.abs(values - reference) / scale)[:, :, present].max(axis=(1, 2))
+    failed = np.isnan(values[:, :, present]).any(axis=(1, 2))
+    return np.where(np.isnan(reference).any(axis=(1, 2)), np.nan, np.where(failed, np.inf, difference))
 
 
-class _Nothing:
-    times: tuple[float, ...] = ()
-    observables: tuple[str, ...] = ()
-
-
-def _apply(values: Array, table: tuple[Array, ...]) -> Array:
-    offsets, index, how, amount = table
-    out = values.copy()
-    for q in range(int(offsets[0]), int(offsets[1])):
-        i = int(index[q])
-        out[i] = (amount[q], out[i] * amount[q], out[i] + amount[q])[int(how[q])]
-    return out
-
-
-class Peer:
-    """libRoadRunner on the exported SBML."""
-
-    def __init__(self, problem: Problem) -> None:
-        import roadrunner
-
-        roadrunner.Logger.setLevel(roadrunner.Logger.LOG_FATAL)
-        begin = time.perf_counter()
-        self.engine = roadrunner.RoadRunner(write_sbml(problem.model))
-        self.load_seconds = time.perf_counter() - begin
-        self.version = roadrunner.__version__
-        self.problem = problem
-        engine, kernel = self.engine.model, problem.kernel
-        names = list(engine.getGlobalParameterIds())
-        constant = [n for n in names if n in kernel.parameters]
-        self.parameter_slots = [names.index(n) for n in constant]
-        self.parameter_columns = [kernel.parameters.index(n) for n in constant]
-        species = list(engine.getFloatingSpeciesIds())
-        moving = [n for n in species if n in kernel.states]
-        self.species_slots = [species.index(n) for n in moving]
-        self.species_columns = [kernel.states.index(n) for n in moving]
-        ruled = [n for n in kernel.states if n not in species]
-        self.ruled_slots = [names.index(n) for n in ruled]
-        self.ruled_columns = [kernel.states.index(n) for n in ruled]
-        self.engine.timeCourseSelections = [f"[{n}]" if n in species else n for n in kernel.states]
-
-    def run(self, rtol: float, draws: int) -> Array:
-        """Integrate the first draws; shape (draw, time, state)."""
-        engine, problem = self.engine, self.problem
-        integrator = engine.getIntegrator()
-        integrator.setValue("relative_tolerance", rtol)
-        integrator.setValue("absolute_tolerance", rtol * 1e-2)
-        integrator.setValue("maximum_num_steps", 10**6)
-        out = np.full((draws, OUTPUTS, len(problem.kernel.states)), np.nan)
-        for d in range(draws):
-            engine.resetToOrigin()
-            engine.model.setGlobalParameterValues(self.parameter_slots, problem.p[d, self.parameter_columns])
-            engine.model.setFloatingSpeciesConcentrations(self.species_slots, problem.start[d, self.species_columns])
-            if self.ruled_slots:
-                engine.model.setGlobalParameterValues(self.ruled_slots, problem.start[d, self.ruled_columns])
-            out[d] = engine.simulate(0.0, HORIZON, OUTPUTS)
-        return out
-
-
-def achieved(values: Array, reference: Array) -> float:
-    """Median over draws of the largest scaled error."""
-    scale = np.abs(reference).max(axis=1, keepdims=True) + FLOOR
-    return float(np.median((np.abs(values - reference) / scale).max(axis=(1, 2))))
-
-
-def loosest(run: Callable[[float], Array], reference: Array) -> tuple[float, float]:
+def loosest(run: Callable[[float], Array], reference: Array, absolute: float) -> tuple[float, float] | None:
     """Give the loosest tolerance that achieves the target, and what it achieves."""
     for k in range(4, 22):
         rtol = 10.0 ** (-k / 2)
-        error = achieved(run(rtol), reference)
+        values = run(rtol)
+        error = float(np.nanmedian(errors(values, reference[: len(values)], absolute)))
         if error <= TARGET:
             return rtol, error
-    raise SystemExit("no tolerance achieves the target")
+    return None
 
 
-def timed(work: Callable[[], object], repeats: int) -> float:
-    """Median seconds."""
+def cpu(work: Callable[[], object], repeats: int) -> float:
+    """Least processor seconds."""
+    seconds = []
+    for _ in range(repeats):
+        begin = time.process_time()
+        work()
+        seconds.append(time.process_time() - begin)
+    return min(seconds)
+
+
+def wall(work: Callable[[], object], repeats: int) -> float:
+    """Least seconds on the clock."""
     seconds = []
     for _ in range(repeats):
         begin = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - begin)
-    return statistics.median(seconds)
+    return min(seconds)
+
+
+def measure_ours(problem: Problem, draws: int, reference: Array) -> dict[str, Any]:
+    """Throughput, latency, compile time and threads of hepatica."""
+    few = len(reference)
+    found = {m: loosest(lambda r, m=m: problem.run(r, m, few).values, reference, problem.absolute) for m in METHODS}
+    usable = {m: f for m, f in found.items() if f is not None}
+    if not usable:
+        return {"absent": "no tolerance achieves the target"}
+    seconds = {m: cpu(lambda m=m: problem.run(usable[m][0], m, draws), 3) for m in usable}
+    method = min(seconds, key=lambda m: seconds[m])
+    rtol, error = usable[method]
+    single = {
+        m: statistics.median(_single(problem, usable[m][0], m, d) for d in range(min(SINGLES, draws))) for m in usable
+    }
+    out = problem.run(rtol, method, draws)
+    model, states = problem.model, problem.states
+    build = wall(lambda: compile_model(model, states, cached=False), 3)
+    compile_model(model, states)
+    return {
+        "method": method, "rtol": rtol, "achieved": error, "draws": draws, "failed": int((out.status != 0).sum()),
+        "per_second": draws / seconds[method], "single_ms": 1e3 * min(single.values()), "load_s": build,
+        "reload_ms": 1e3 * wall(lambda: compile_model(model, states), 5), "lanes": problem.kernel.lanes,
+        "lane_steps": out.lane_steps / draws, "full_lanes": out.lane_steps / (out.steps * problem.kernel.lanes),
+    }  # fmt: skip
+
+
+def _single(problem: Problem, rtol: float, method: str, draw: int) -> float:
+    return cpu(lambda: problem.run_one(rtol, method, draw), 3)
+
+
+def measure_peer(peer: Peer, problem: Problem, draws: int, reference: Array, budget: float) -> dict[str, Any]:
+    """Throughput and latency of another engine, on as many draws as about ``budget`` seconds allow."""
+    peer.run(1e-5, range(1))
+    peer.run(1e-5, range(2))
+    cost = peer.seconds / 2
+    few = int(min(len(reference), max(5, budget / 8 / cost)))
+    found = loosest(lambda r: peer.run(r, range(few)), reference, problem.absolute)
+    result = {"version": peer.version, "load_s": peer.load_seconds}
+    if found is None:
+        return {**result, "absent": "no tolerance achieves the target"}
+    rtol, error = found
+    many = int(min(draws, max(5, budget / cost)))
+    best = np.inf
+    for _ in range(2 if many == draws else 1):
+        values = peer.run(rtol, range(many))
+        best = min(best, peer.seconds)
+    singles = []
+    for d in range(min(SINGLES, many)):
+        times = []
+        for _ in range(3 if cost < 0.2 else 1):
+            peer.run(rtol, range(d, d + 1))
+            times.append(peer.seconds)
+        singles.append(min(times))
+    return {
+        **result, "rtol": rtol, "achieved": error, "draws": many, "failed": int(np.isnan(values).all(axis=2).any(axis=1).sum()),
+        "per_second": many / best, "single_ms": 1e3 * statistics.median(singles),
+    }  # fmt: skip
+
+
+def measure_threads(problem: Problem, ours: dict[str, Any], draws: int) -> float:
+    """Seconds on the clock of one thread over those of two, taken in turns."""
+    run = [lambda n=n: problem.run(ours["rtol"], ours["method"], draws, threads=n) for n in (1, 2)]
+    pairs = [(wall(run[0], 1), wall(run[1], 1)) for _ in range(5)]
+    return min(a for a, _ in pairs) / min(b for _, b in pairs)
+
+
+def bench(name: str, options: argparse.Namespace, cores: set[int]) -> dict[str, Any]:
+    """Measure one problem."""
+    problem = PROBLEMS[name](options.draws)
+    draws = len(problem.p)
+    few = min(FEW, draws)
+    reference = problem.run(TIGHT, "rodas5p", few).values
+    peers, absent = load_peers(problem, options.peers)
+    result: dict[str, Any] = {
+        "title": problem.title, "states": len(problem.states), "varied": len(problem.varied), "draws": draws,
+        "reference_failed": int(np.isnan(reference).any(axis=(1, 2)).sum()), "agreement": {}, "engines": {},
+    }  # fmt: skip
+    for key, peer in peers.items():
+        values = peer.run(TIGHT, range(min(10, few)))
+        result["agreement"][key] = float(np.nanmedian(errors(values, reference[: len(values)], problem.absolute)))
+    ours = measure_ours(problem, draws, reference)
+    result["engines"]["hepatica"] = ours
+    for key, peer in peers.items():
+        result["engines"][key] = measure_peer(peer, problem, draws, reference, options.seconds)
+    result["engines"] |= {key: {"absent": why} for key, why in absent.items()}
+    if len(cores) > 1 and "rtol" in ours:
+        os.sched_setaffinity(0, cores)
+        ours["two_threads"] = measure_threads(problem, ours, draws)
+        os.sched_setaffinity(0, {min(cores)})
+    return result
+
+
+def machine() -> str:
+    """Describe the processor."""
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ] if Path("/proc/cpuinfo").exists() else []  # fmt: skip
+    siblings = Path("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list")
+    share = f"; threads of the first core: {siblings.read_text().strip()}" if siblings.exists() else ""
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} processors{share}"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=list(PROBLEMS), default=list(PROBLEMS))
+    parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--draws", type=int, default=1000)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=20.0, help="time for each other engine and model, about")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--markdown", type=Path, help="write the tables here")
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    problem = Problem(options.draws)
-    peer = Peer(problem)
-    draws = len(problem.base)
-    few = min(100, draws)
-    reference = problem.ours(1e-9, "rodas5p", few)
-    agreement = achieved(peer.run(1e-9, min(20, few)), reference[:20])
-
-    choices = {m: loosest(lambda r, m=m: problem.ours(r, m, few), reference) for m in ("rodas4", "rodas5p")}
-    theirs, their_error = loosest(lambda r: peer.run(r, few), reference)
-    speeds = {m: draws / timed(lambda m=m: problem.ours(choices[m][0], m, draws), 3) for m in choices}
-    their_speed = draws / timed(lambda: peer.run(theirs, draws), 1)
-    method = max(speeds, key=lambda m: speeds[m])
-    singles = {m: timed(lambda m=m: problem.ours(choices[m][0], m, 1), 21) for m in choices}
-    their_single = timed(lambda: peer.run(theirs, 1), 21)
-    single_method = min(singles, key=lambda m: singles[m])
-    compile_seconds = timed(lambda: compile_model(problem.model, cached=False), 3)
-    compile_model(problem.model)
-    reload_seconds = timed(lambda: compile_model(problem.model), 5)
-
-    result = {
-        "states": len(problem.kernel.states), "parameters": len(problem.kernel.parameters), "draws": draws, "outputs": OUTPUTS,
-        "lanes": problem.kernel.lanes, "libroadrunner": peer.version, "engines_agree_within": agreement,
-        "hepatica": {"method": method, "rtol": choices[method][0], "achieved": choices[method][1], "per_second": speeds[method],
-                     "single_ms": 1e3 * singles[single_method], "single_method": single_method},
-        "roadrunner": {"rtol": theirs, "achieved": their_error, "per_second": their_speed, "single_ms": 1e3 * their_single},
-        "throughput_ratio": speeds[method] / their_speed, "single_ratio": their_single / singles[single_method],
-        "compile_s": compile_seconds, "reload_ms": 1e3 * reload_seconds, "roadrunner_load_s": peer.load_seconds,
-    }  # fmt: skip
-    if options.json:
-        print(json.dumps(result, indent=2))
-        return
-    ours, other = result["hepatica"], result["roadrunner"]
-    print(
-        f"HCC model: {result['states']} states, {result['parameters']} parameters, {draws} draws, {OUTPUTS} outputs of all states, one core"
-    )
-    print(f"engines agree within {agreement:.1e} at rtol 1e-9 (same error measure)\n")
-    print(f"{'':22}{'hepatica':>16}{'libRoadRunner':>16}{'ratio':>9}   target")
-    print(f"{'method, rtol':22}{ours['method'] + f' {ours["rtol"]:.0e}':>16}{f'cvode {theirs:.0e}':>16}")
-    print(f"{'achieved error':22}{ours['achieved']:>16.1e}{other['achieved']:>16.1e}")
-    print(
-        f"{'trajectories/s':22}{ours['per_second']:>16.0f}{other['per_second']:>16.1f}{result['throughput_ratio']:>8.1f}x   >= 20x"
-    )
-    print(
-        f"{'single run, ms':22}{ours['single_ms']:>16.2f}{other['single_ms']:>16.2f}{result['single_ratio']:>8.1f}x   >= 2x"
-    )
-    print(
-        f"{'compile, s':22}{compile_seconds:>16.3f}{peer.load_seconds:>16.3f}{peer.load_seconds / compile_seconds:>8.1f}x   < 0.5 s"
-    )
-    print(f"{'cached reload, ms':22}{1e3 * reload_seconds:>16.1f}{'':>16}{'':>9}   < 20 ms")
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    if cores:
+        os.sched_setaffinity(0, {min(cores)})
+    results: dict[str, Any] = {"machine": machine(), "models": {}}
+    for folder in {f.parent for f in (options.json, options.markdown) if f}:
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in options.models:
+        if not available(name):
+            print(f"{name}: its file is not in {conformance()}; set HEPATICA_CONFORMANCE\n")
+            continue
+        results["models"][name] = bench(name, options, cores)
+        print(to_text(results["models"][name]), flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=2))
+        if options.markdown:
+            options.markdown.write_text(to_markdown(results))
 
 
 if __name__ == "__main__":

@@ -211,12 +211,13 @@ def test_factor_and_solve_invert_the_shifted_jacobian() -> None:
     p = np.repeat(np.array(system.p0)[:, None], 5, axis=1)
     arrays = {
         "y": y,
-        "p": p,
+        "p": np.vstack([p, np.zeros((sizes["prepared"], 5))]),
         "ihg": shift,
         "lu": np.zeros((sizes["lu"], 5)),
         "w": np.zeros((sizes["w"], 5)),
         "b": b.copy(),
     }
+    interpret(by_name["prepare"], {"p": p, "o": arrays["p"][len(p) :]})
     interpret(by_name["factor"], arrays)
     interpret(by_name["solve"], arrays)
     jacobian = Reference(model).jacobian(y, p)

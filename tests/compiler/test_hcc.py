@@ -46,6 +46,7 @@ def test_right_hand_side_and_linear_solve_equal_the_reference(kernel: Kernel, ba
     data = space.data.tolist()
     slot = data[0] + 2 * 8 * lanes
     space.state[:, 2] = 0.0
+    call("prepare", data[1], data[18])
     call("rhs", data[0], data[1], slot, data[5])
     rate = reference.rhs(y, p)
     scale = np.abs(rate).max(axis=0)

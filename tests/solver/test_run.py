@@ -59,6 +59,7 @@ def fixed_steps(kernel: Kernel, method: str, steps: int, end: float) -> np.ndarr
     space.state[:, 0], space.parameters[:], space.mask[:] = 1.0, kernel.p0[:, None], 1.0
     space.inverse[:], space.diagonal[:] = steps / end, steps / end / tableau.gamma
     data = space.data.tolist()
+    ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2)(int(space.code[16]))(data[1], data[18])
     for _ in range(steps):
         step(*data[:8])
         commit(data[0], data[8])

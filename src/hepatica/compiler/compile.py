@@ -1,7 +1,7 @@
 """The stages in order: model -> system -> Jacobian -> programs -> IR -> machine code."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -13,9 +13,11 @@ import numpy as np
 
 from hepatica.compiler import cache as disk
 from hepatica.compiler.graph import Node
+from hepatica.compiler.hoist import hoist
 from hepatica.compiler.jacobian import build_jacobian, plan_elimination
 from hepatica.compiler.kernel import Conditions, EventTable, Kernel, Reference
 from hepatica.compiler.lower import Program, lower_factor, lower_outputs, lower_rhs, lower_solve
+from hepatica.compiler.schedule import schedule
 from hepatica.compiler.system import System, build_system
 from hepatica.compiler.tableaux import TABLEAUX
 from hepatica.compiler.targets.llvm import Layout, exported, layout_for, write_ir
@@ -66,19 +68,26 @@ def compile_model(
 
 def programs_of(system: System) -> tuple[tuple[Program, ...], dict[str, int]]:
     """Lower a system to its programs, with the lengths of the work arrays."""
-    jacobian = build_jacobian(system)
+    graph, jacobian = system.graph, build_jacobian(system)
     plan = plan_elimination(len(system.states), jacobian.entries)
+    given = len(system.parameters)
+    hoisted = hoist(graph, (*system.rates, *jacobian.partials), given, given + _conditions(system).hidden)
+    rates, partials = hoisted.roots[: len(system.rates)], hoisted.roots[len(system.rates) :]
+    rhs, rhs_scratch = schedule(lower_rhs(replace(system, rates=rates)), free=True)
+    factor, factor_scratch = schedule(lower_factor(system, replace(jacobian, partials=partials), plan))
     programs = (
-        lower_rhs(system),
-        lower_factor(system, jacobian, plan),
+        rhs,
+        factor,
         lower_solve(plan),
-        lower_outputs("observe", system.graph, system.observed, ("y", "p", "o")),
-        lower_outputs("initial", system.graph, system.initial, ("p", "o")),
-        lower_outputs("watch", system.graph, _watched(system), ("y", "p", "o")),
-        lower_outputs("happen", system.graph, _happening(system), ("y", "p", "o")),
-        lower_outputs("remember", system.graph, (*system.delayed, *system.delays, *system.before), ("y", "p", "o")),
+        lower_outputs("observe", graph, system.observed, ("y", "p", "o")),
+        lower_outputs("initial", graph, system.initial, ("p", "o")),
+        lower_outputs("prepare", graph, hoisted.prepared, ("p", "o")),
+        lower_outputs("watch", graph, _watched(system), ("y", "p", "o")),
+        lower_outputs("happen", graph, _happening(system), ("y", "p", "o")),
+        lower_outputs("remember", graph, (*system.delayed, *system.delays, *system.before), ("y", "p", "o")),
     )
-    return programs, {"lu": len(plan.slot), "w": max(1, len(system.rates), len(jacobian.partials))}
+    sizes = {"lu": len(plan.slot), "w": max(1, rhs_scratch, factor_scratch), "prepared": len(hoisted.prepared)}
+    return programs, sizes
 
 
 def _watched(system: System) -> tuple[Node, ...]:
@@ -119,8 +128,8 @@ def _conditions(system: System) -> Conditions:
 def _generate(model: Model, observables: tuple[str, ...] | None, lanes: int) -> tuple[dict[str, Any], bytes]:
     system = build_system(model, observables)
     programs, sizes = programs_of(system)
-    layout = layout_for(lanes, METHODS)
-    text = write_ir(programs, layout, METHODS, len(system.states), system.differential, x86=_is_x86())
+    layout = layout_for(lanes, METHODS, processor())
+    text = write_ir(programs, layout, METHODS, len(system.states), system.differential)
     description = {
         "states": system.states, "parameters": system.parameters, "observables": system.observables,
         "differential": system.differential, "indirect": system.indirect,
@@ -196,8 +205,15 @@ def _machine() -> Any:
     return _new_machine()
 
 
-def _is_x86() -> bool:
-    return bool(llvm.get_default_triple().startswith(("x86_64", "i386", "i686")))
+@cache
+def processor() -> str:
+    """Give the kind of this processor, as :class:`~hepatica.compiler.targets.llvm.Layout` names it."""
+    _initialise()
+    kind = llvm.get_default_triple().split("-")[0]
+    if kind == "x86_64":
+        features = llvm.get_host_cpu_features()
+        return "avx512" if features.get("avx512f", False) and features.get("avx512vl", False) else "x86"
+    return "aarch64" if kind in {"aarch64", "arm64"} else "any"
 
 
 def native_lanes() -> int:

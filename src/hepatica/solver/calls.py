@@ -14,9 +14,10 @@ from hepatica.compiler.kernel import cache_folder
 
 # places in `code` (addresses of functions) and `data` (addresses of arrays)
 (
-    STEP, DENSE, AT, COMMIT, OBSERVE, PACE, DRIFT, INITIAL, GET, SET, WATCH, HAPPEN, REMEMBER, RHS, FACTOR, SOLVE,
-) = range(16)  # fmt: skip
-S, P, IH, IHG, LU, W, ERR, TOL, MASK, THETA, POINT, OBS, DRIFTS, CONTROL, SEEN, NEWS, PAST, STAGE = range(18)
+    STEP, DENSE, AT, COMMIT, OBSERVE, PACE, DRIFT, INITIAL, FLUSH, RESTORE, WATCH, HAPPEN, REMEMBER, RHS, FACTOR, SOLVE,
+    PREPARE,
+) = range(17)  # fmt: skip
+S, P, IH, IHG, LU, W, ERR, TOL, MASK, THETA, POINT, OBS, DRIFTS, CONTROL, SEEN, NEWS, PAST, STAGE, PREPARED = range(19)
 
 
 def compiled(function: Callable[..., Any]) -> Any:

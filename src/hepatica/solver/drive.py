@@ -24,6 +24,8 @@ from hepatica.solver.calls import (
     OBSERVE,
     PACE,
     POINT,
+    PREPARE,
+    PREPARED,
     STEP,
     THETA,
     TOL,
@@ -63,11 +65,12 @@ def _apply(target: Any, lane: int, first: int, last: int, index: Any, how: Any, 
 
 
 @compiled
-def _load(lane: int, segment: int, draw: int, base: Any, p: Any, plan: Any) -> None:
-    """Parameters of a draw with the changes of a segment."""
+def _load(lane: int, segment: int, draw: int, base: Any, p: Any, plan: Any, code: Any, data: Any) -> None:
+    """Parameters of a draw with the changes of a segment, and what follows from them alone."""
     for v in range(base.shape[1]):
         p[v, lane] = base[draw, v]
     _apply(p, lane, plan[2][segment], plan[2][segment + 1], plan[3], plan[4], plan[5])
+    call2(code[PREPARE], (data[P], data[PREPARED]))
 
 
 @compiled
@@ -77,7 +80,7 @@ def _begin(
     """Put a task's first segment into a lane; false when a number is not finite."""
     arm, draw, row = tasks[task, 0], tasks[task, 1], tasks[task, 2]
     segment = plan[0][arm]
-    _load(lane, segment, draw, base, p, plan)
+    _load(lane, segment, draw, base, p, plan, code, data)
     if row < 0:
         call2(code[INITIAL], (data[P], data[POINT]))
     fine = True
@@ -244,13 +247,13 @@ def _read(state: Any, arrays: Any, times: Any, timer: int, code: Any, data: Any,
 
 
 @compiled
-def _enter(lane: int, state: Any, arrays: Any, tasks: Any, base: Any, plan: Any) -> None:
+def _enter(lane: int, state: Any, arrays: Any, tasks: Any, base: Any, plan: Any, code: Any, data: Any) -> None:
     """Bring a lane into the next segment of its arm: its parameters, and what is done to its states."""
     task, segment, end = state[0], state[1], state[6]
     s, p, point = arrays[0], arrays[1], arrays[7]
     segment[lane] += 1
     g = segment[lane]
-    _load(lane, g, tasks[task[lane], 1], base, p, plan)
+    _load(lane, g, tasks[task[lane], 1], base, p, plan, code, data)
     for v in range(s.shape[0]):
         point[v, lane] = s[v, 0, lane]
     _apply(point, lane, plan[6][g], plan[6][g + 1], plan[7], plan[8], plan[9])
@@ -366,7 +369,7 @@ def advance(
                     s[timer, 0, lane] = t[lane]
                 entered = reach[lane] >= end[lane] and k[lane] < times.shape[0]
                 if entered:
-                    _enter(lane, state, arrays, tasks, base, plan)
+                    _enter(lane, state, arrays, tasks, base, plan, code, data)
                 if watching and (entered or turned[lane]):
                     slide(lane, begin, arrays, watch, state)
                     failed = turn(lane, t[lane], arrays, watch, code, data)

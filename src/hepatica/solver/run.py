@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.compiler.kernel import CLOCK, TABLEAUX, Kernel, Tableau
-from hepatica.solver.calls import GET, SET
+from hepatica.solver.calls import FLUSH, RESTORE
 from hepatica.solver.drive import advance
 from hepatica.solver.plan import Plan
 from hepatica.solver.status import Status
@@ -21,7 +21,6 @@ from hepatica.solver.workspace import STAGES, Workspace
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
-FLUSH_DENORMALS = 0x8040
 CHUNK = 512
 LOOSE = 1e-4
 MOST_STEPS_TO_REST = 2000
@@ -238,12 +237,10 @@ def _spread(
 @contextmanager
 def _flushed_denormals(space: Workspace) -> Iterator[None]:
     """Count denormals as zero in this thread meanwhile: on decaying states they would halve the speed."""
-    get, put = (ctypes.CFUNCTYPE(None, ctypes.c_void_p)(int(space.code[k])) for k in (GET, SET))
-    here = space.control.ctypes.data
-    get(here)
-    space.control[1] = space.control[0] | FLUSH_DENORMALS
-    put(here + 4)
+    flush, restore = (ctypes.CFUNCTYPE(None, ctypes.c_void_p)(int(space.code[k])) for k in (FLUSH, RESTORE))
+    saved = space.control.ctypes.data
+    flush(saved)
     try:
         yield
     finally:
-        put(here)
+        restore(saved)

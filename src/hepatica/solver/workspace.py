@@ -39,7 +39,8 @@ class Workspace:
         self.state = aligned(n, kernel.slots, lanes)
         conditions = kernel.conditions
         size = len(kernel.parameters) + conditions.hidden
-        self.parameters = aligned(max(1, size), lanes)[:size]
+        whole = aligned(max(1, size + kernel.sizes["prepared"]), lanes)
+        self.parameters, self.prepared = whole[:size], whole[size:]
         self.lu = aligned(kernel.sizes["lu"], lanes)
         self.scratch = aligned(kernel.sizes["w"], lanes)
         self.tolerance = aligned(2, lanes)
@@ -54,12 +55,12 @@ class Workspace:
         self.past = aligned(max(1, 2 * conditions.delayed + conditions.delays), lanes)
         self.memory = make_memory(conditions, len(kernel.parameters), lanes)
         self.watch = make_watch(conditions, len(kernel.parameters), kernel.differential, n - kernel.differential, lanes)
-        self.control = np.zeros(2, np.uint32)
+        self.control = np.zeros(1, np.uint64)
         self.data = np.array(
             [a.ctypes.data for a in (
                 self.state, self.parameters, self.inverse, self.diagonal, self.lu, self.scratch, self.error, self.tolerance,
                 self.mask, self.theta, self.point, self.observed, self.drifts, self.control, self.seen, self.news, self.past,
-                self.state[:, STAGES],
+                self.state[:, STAGES], self.prepared,
             )],
             np.int64,
         )  # fmt: skip
@@ -73,7 +74,8 @@ class Workspace:
             "drift",
         )
         functions = (
-            *names, "initial", "get_control", "set_control", "watch", "happen", "remember", "rhs", "factor", "solve",
+            *names, "initial", "flush_denormals", "restore_control", "watch", "happen", "remember", "rhs", "factor", "solve",
+            "prepare",
         )  # fmt: skip
         self.code = np.array([kernel.addresses[name] for name in functions], np.int64)
 

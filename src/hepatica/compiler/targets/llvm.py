@@ -10,22 +10,30 @@ from dataclasses import dataclass
 
 from hepatica.compiler.lower import Operation, Program
 from hepatica.compiler.tableaux import Tableau
-from hepatica.compiler.targets.llvm_math import MATH_FUNCTIONS, write_factorial, write_vector_math
+from hepatica.compiler.targets.llvm_math import (
+    MATH_FUNCTIONS,
+    declare_reciprocal,
+    reciprocal,
+    write_factorial,
+    write_vector_math,
+)
 from hepatica.compiler.targets.llvm_past import PAST, write_past
 
 Y, ARGUMENT, STAGES = 0, 1, 2
 BLOCK = 256
 COMPARE = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
 INTRINSICS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "min": "minnum", "max": "maxnum"}
+FUSED = ("fma", "fms", "fnma")
 LIBM = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Lanes, and the slots of the interleaved state array."""
+    """Lanes, the slots of the interleaved state array, and the kind of processor: ``avx512``, ``x86``, ``aarch64``, ``any``."""
 
     lanes: int
     slots: int
+    processor: str = "any"
 
     @property
     def vector(self) -> str:
@@ -50,10 +58,10 @@ class Layout:
         return f"splat (double 0x{bits:016X})"
 
 
-def layout_for(lanes: int, tableaux: Sequence[Tableau]) -> Layout:
+def layout_for(lanes: int, tableaux: Sequence[Tableau], processor: str) -> Layout:
     """Slots for the largest method; an odd number keeps neighbouring states off the same cache set."""
     slots = STAGES + max(t.stages for t in tableaux) + max(len(t.dense) for t in tableaux)
-    return Layout(lanes, slots | 1)
+    return Layout(lanes, slots | 1, processor)
 
 
 class _Writer:
@@ -68,7 +76,7 @@ class _Writer:
     def text(self) -> str:
         for operation in self.program.code:
             self.names.append(self._operation(operation))
-            if operation[0] == "store" and self.count > BLOCK:
+            if self.count > BLOCK:
                 self.blocks += 1
                 self.count = 0
                 self.lines.append(f" br label %B{self.blocks}\nB{self.blocks}:")
@@ -92,10 +100,12 @@ class _Writer:
         if name == "const":
             return self.layout.splat(float(arguments[0]))
         if name == "load":
-            return self._let(f"load {v}, ptr {self._address(str(arguments[0]), int(arguments[1]))}, align 64")
+            return self._let(
+                f"load {v}, ptr {self._address(str(arguments[0]), int(arguments[1]))}, align {self.layout.bytes}"
+            )
         if name == "store":
             where = self._address(str(arguments[0]), int(arguments[1]))
-            self.lines.append(f" store {v} {self.names[int(arguments[2])]}, ptr {where}, align 64")
+            self.lines.append(f" store {v} {self.names[int(arguments[2])]}, ptr {where}, align {self.layout.bytes}")
             return ""
         return self._combine(str(name), [self.names[int(k)] for k in arguments])
 
@@ -105,15 +115,20 @@ class _Writer:
         one, zero = layout.splat(1.0), "zeroinitializer"
         bools = f"<{layout.lanes} x i1>"
         if name in {"+", "-", "*"}:
-            return self._let(f"{ {'+': 'fadd', '-': 'fsub', '*': 'fmul'}[name] } contract {v} {x[0]}, {x[1]}")
+            return self._let(f"{ {'+': 'fadd', '-': 'fsub', '*': 'fmul'}[name] } {v} {x[0]}, {x[1]}")
         if name == "neg":
             return self._let(f"fneg {v} {x[0]}")
         if name == "inv":
-            return self._let(f"fdiv {v} {one}, {x[0]}")
+            return reciprocal(self._let, layout, x[0], avx512=layout.processor == "avx512")
         if name == "div":
             return self._let(f"fdiv {v} {x[0]}, {x[1]}")
-        if name == "fma":
-            return self._let(f"call {v} @llvm.fma.{m}({v} {x[0]}, {v} {x[1]}, {v} {x[2]})")
+        if name in FUSED:
+            a, c = x[0], x[2]
+            if name == "fnma":
+                a = self._let(f"fneg {v} {a}")
+            if name == "fms":
+                c = self._let(f"fneg {v} {c}")
+            return self._let(f"call {v} @llvm.fma.{m}({v} {a}, {v} {x[1]}, {v} {c})")
         if name in INTRINSICS:
             return self._let(f"call {v} @llvm.{INTRINSICS[name]}.{m}({', '.join(f'{v} {a}' for a in x)})")
         if name in {*MATH_FUNCTIONS, *PAST}:
@@ -159,10 +174,10 @@ class _Loop:
         return self.let(f"getelementptr i8, ptr %{array}, i64 %{self.tag}_plain")
 
     def load(self, pointer: str) -> str:
-        return self.let(f"load {self.layout.vector}, ptr {pointer}, align 64")
+        return self.let(f"load {self.layout.vector}, ptr {pointer}, align {self.layout.bytes}")
 
     def store(self, value: str, pointer: str) -> None:
-        self.lines.append(f" store {self.layout.vector} {value}, ptr {pointer}, align 64")
+        self.lines.append(f" store {self.layout.vector} {value}, ptr {pointer}, align {self.layout.bytes}")
 
     def bin(self, operator: str, a: str, b: str) -> str:
         return self.let(f"{operator} {self.layout.vector} {a}, {b}")
@@ -208,7 +223,7 @@ def _step(layout: Layout, tableau: Tableau, size: int, differential: int) -> str
         f"define void @step_{tableau.name}(ptr %s, ptr %p, ptr %ih, ptr %ihg, ptr %lu, ptr %w, ptr %err, ptr %tol) #0 {{\nentry:\n"
     ]
     out.append(" call void @factor(ptr %s, ptr %p, ptr %ihg, ptr %lu, ptr %w)\n")
-    out.append(f" %ihv = load {v}, ptr %ih, align 64\n %argument = getelementptr i8, ptr %s, i64 {b * ARGUMENT}\n")
+    out.append(f" %ihv = load {v}, ptr %ih, align {b}\n %argument = getelementptr i8, ptr %s, i64 {b * ARGUMENT}\n")
     before = "entry"
     for i in range(tableau.stages):
         loop = _Loop(layout, f"s{i}", before)
@@ -240,7 +255,7 @@ def _step(layout: Layout, tableau: Tableau, size: int, differential: int) -> str
         )
         before = f"s{i}_end"
     out.append(
-        f" %rtol = load {v}, ptr %tol, align 64\n %atolp = getelementptr i8, ptr %tol, i64 {b}\n %atol = load {v}, ptr %atolp, align 64\n"
+        f" %rtol = load {v}, ptr %tol, align {b}\n %atolp = getelementptr i8, ptr %tol, i64 {b}\n %atol = load {v}, ptr %atolp, align {b}\n"
     )
     loop = _Loop(layout, "e", before)
     error = loop.load(loop.state(STAGES + tableau.stages - 1))
@@ -250,7 +265,7 @@ def _step(layout: Layout, tableau: Tableau, size: int, differential: int) -> str
     ratio = loop.bin("fdiv", error, scale)
     total = loop.fma(ratio, ratio, "%sum")
     out.append(loop.text(size, [("%sum", total)]))
-    out.append(f" store {v} {total}, ptr %err, align 64\n ret void\n}}\n")
+    out.append(f" store {v} {total}, ptr %err, align {b}\n ret void\n}}\n")
     return "".join(out)
 
 
@@ -273,7 +288,7 @@ def _dense(layout: Layout, tableau: Tableau, size: int) -> str:
     x = loop.fma(x, "%rest", loop.load(loop.state(ARGUMENT)))
     x = loop.bin("fmul", x, "%th")
     loop.store(loop.fma(loop.load(loop.state(Y)), "%rest", x), loop.plain("o"))
-    head = f" %th = load {v}, ptr %theta, align 64\n %rest = fsub {v} {layout.splat(1.0)}, %th\n"
+    head = f" %th = load {v}, ptr %theta, align {layout.bytes}\n %rest = fsub {v} {layout.splat(1.0)}, %th\n"
     return (
         text
         + f"define void @at_{tableau.name}(ptr %s, ptr %theta, ptr %o) #0 {{\nentry:\n{head}{loop.text(size)} ret void\n}}\n"
@@ -286,16 +301,16 @@ def _helpers(layout: Layout, size: int) -> str:
     loop = _Loop(layout, "k", "entry")
     kept = loop.let(f"select {bools} %yes, {v} {loop.load(loop.state(ARGUMENT))}, {v} {loop.load(loop.state(Y))}")
     loop.store(kept, loop.state(Y))
-    head = f" %m = load {v}, ptr %mask, align 64\n %yes = fcmp ogt {v} %m, zeroinitializer\n"
+    head = f" %m = load {v}, ptr %mask, align {layout.bytes}\n %yes = fcmp ogt {v} %m, zeroinitializer\n"
     text = f"define void @commit(ptr %s, ptr %mask) #0 {{\nentry:\n{head}{loop.text(size)} ret void\n}}\n"
     loop = _Loop(layout, "k", "entry")
     new = loop.load(loop.state(ARGUMENT))
     change = loop.abs(loop.bin("fsub", new, loop.load(loop.state(Y))))
     ratio = loop.bin("fdiv", change, loop.bin("fadd", loop.abs(new), "%floor"))
     top = loop.max("%largest", ratio)
-    head = f" %fp = getelementptr i8, ptr %tol, i64 {layout.bytes}\n %floor = load {v}, ptr %fp, align 64\n"
+    head = f" %fp = getelementptr i8, ptr %tol, i64 {layout.bytes}\n %floor = load {v}, ptr %fp, align {layout.bytes}\n"
     body = loop.text(size, [("%largest", top)])
-    body += f" store {v} {top}, ptr %err, align 64\n ret void\n}}\n"
+    body += f" store {v} {top}, ptr %err, align {layout.bytes}\n ret void\n}}\n"
     text += f"define void @drift(ptr %s, ptr %tol, ptr %err) #0 {{\nentry:\n{head}{body}"
     zero = _Loop(layout, "z", "entry")
     zero.store("zeroinitializer", zero.state(STAGES))
@@ -305,25 +320,53 @@ def _helpers(layout: Layout, size: int) -> str:
     d0, d1 = loop.bin("fdiv", y, scale), loop.bin("fdiv", f, scale)
     size0, size1 = loop.fma(d0, d0, "%sum0"), loop.fma(d1, d1, "%sum1")
     call = f" %b = getelementptr i8, ptr %s, i64 {layout.bytes * STAGES}\n call void @rhs(ptr %s, ptr %p, ptr %b, ptr %w)\n"
-    call += f" %rtol = load {v}, ptr %tol, align 64\n %ap = getelementptr i8, ptr %tol, i64 {layout.bytes}\n"
-    call += f" %atol = load {v}, ptr %ap, align 64\n"
+    call += (
+        f" %rtol = load {v}, ptr %tol, align {layout.bytes}\n %ap = getelementptr i8, ptr %tol, i64 {layout.bytes}\n"
+    )
+    call += f" %atol = load {v}, ptr %ap, align {layout.bytes}\n"
     body = zero.text(size) + call + loop.text(size, [("%sum0", size0), ("%sum1", size1)])
-    tail = f" %q = fdiv {v} {size0}, {size1}\n store {v} %q, ptr %err, align 64\n ret void\n}}\n"
+    tail = f" %q = fdiv {v} {size0}, {size1}\n store {v} %q, ptr %err, align {layout.bytes}\n ret void\n}}\n"
     return text + f"define void @pace(ptr %s, ptr %p, ptr %w, ptr %tol, ptr %err) #0 {{\nentry:\n{body}{tail}"
 
 
+# bits 15 and 6 of x86's MXCSR, bit 24 of Arm's FPCR
 _X86_CONTROL = """declare void @llvm.x86.sse.ldmxcsr(ptr)
 declare void @llvm.x86.sse.stmxcsr(ptr)
-define void @get_control(ptr %p) {
- call void @llvm.x86.sse.stmxcsr(ptr %p)
+define void @flush_denormals(ptr %saved) {
+ %new = alloca i32, align 4
+ call void @llvm.x86.sse.stmxcsr(ptr %saved)
+ %old = load i32, ptr %saved, align 4
+ %set = or i32 %old, 32832
+ store i32 %set, ptr %new, align 4
+ call void @llvm.x86.sse.ldmxcsr(ptr %new)
  ret void
 }
-define void @set_control(ptr %p) {
- call void @llvm.x86.sse.ldmxcsr(ptr %p)
+define void @restore_control(ptr %saved) {
+ call void @llvm.x86.sse.ldmxcsr(ptr %saved)
  ret void
 }
 """
-_NO_CONTROL = "define void @get_control(ptr %p) {\n ret void\n}\ndefine void @set_control(ptr %p) {\n ret void\n}\n"
+_ARM_CONTROL = """define void @flush_denormals(ptr %saved) {
+ %old = call i64 asm sideeffect "mrs $0, fpcr", "=r"()
+ store i64 %old, ptr %saved, align 8
+ %set = or i64 %old, 16777216
+ call void asm sideeffect "msr fpcr, $0", "r"(i64 %set)
+ ret void
+}
+define void @restore_control(ptr %saved) {
+ %old = load i64, ptr %saved, align 8
+ call void asm sideeffect "msr fpcr, $0", "r"(i64 %old)
+ ret void
+}
+"""
+_NO_CONTROL = """define void @flush_denormals(ptr %saved) {
+ ret void
+}
+define void @restore_control(ptr %saved) {
+ ret void
+}
+"""
+CONTROL = {"avx512": _X86_CONTROL, "x86": _X86_CONTROL, "aarch64": _ARM_CONTROL}
 
 
 def exported(tableaux: Sequence[Tableau]) -> tuple[str, ...]:
@@ -335,20 +378,21 @@ def exported(tableaux: Sequence[Tableau]) -> tuple[str, ...]:
         "solve",
         "observe",
         "initial",
+        "prepare",
         "watch",
         "happen",
         "remember",
         "commit",
         "drift",
         "pace",
-        "get_control",
-        "set_control",
+        "flush_denormals",
+        "restore_control",
         *methods,
     )
 
 
 def write_ir(
-    programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tableau], size: int, differential: int, *, x86: bool
+    programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tableau], size: int, differential: int
 ) -> str:
     """Write the module of a model.
 
@@ -357,13 +401,11 @@ def write_ir(
     programs
         rhs, factor, solve, and those that give outputs.
     layout
-        Lanes and slots.
+        Lanes, slots and processor.
     tableaux
         Methods to include.
     size, differential
         Number of states, and of differential ones.
-    x86
-        Whether the denormal control of x86 exists.
     """
     v, m = layout.vector, layout.mangled
     interleaved = {
@@ -375,6 +417,8 @@ def write_ir(
     out = [f"declare {v} @llvm.{name}.{m}({v})\n" for name in unary]
     out += [f"declare {v} @llvm.{name}.{m}({v}, {v})\n" for name in ("minnum", "maxnum")]
     out.append(f"declare {v} @llvm.fma.{m}({v}, {v}, {v})\n")
+    if layout.processor == "avx512":
+        out.append(declare_reciprocal(layout))
     used = {str(op[0]) for program in programs for op in program.code}
     if used & set(MATH_FUNCTIONS):
         out.append(write_vector_math(layout))
@@ -385,6 +429,6 @@ def write_ir(
     out += [_Writer(program, layout, interleaved.get(program.name, {})).text() for program in programs]
     for tableau in tableaux:
         out += [_step(layout, tableau, size, differential), _dense(layout, tableau, size)]
-    out += [_helpers(layout, size), _X86_CONTROL if x86 else _NO_CONTROL]
+    out += [_helpers(layout, size), CONTROL.get(layout.processor, _NO_CONTROL)]
     out.append('attributes #0 = { nounwind "frame-pointer"="none" }\n')
     return "".join(out)
