@@ -7,8 +7,8 @@ import pytest
 
 from hepatica.compiler import cache, compile_model
 from hepatica.compiler.compile import programs_of
-from hepatica.compiler.kernel import CLOCK
 from hepatica.compiler.jacobian import build_jacobian, plan_elimination
+from hepatica.compiler.kernel import CLOCK
 from hepatica.compiler.reference import Reference
 from hepatica.compiler.system import build_system
 from hepatica.compiler.targets.numpy import interpret
