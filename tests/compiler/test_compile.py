@@ -8,10 +8,11 @@ import pytest
 from hepatica.compiler import cache, compile_model
 from hepatica.compiler.compile import programs_of
 from hepatica.compiler.jacobian import build_jacobian, plan_elimination
+from hepatica.compiler.kernel import CLOCK
 from hepatica.compiler.reference import Reference
 from hepatica.compiler.system import build_system
 from hepatica.compiler.targets.numpy import interpret
-from hepatica.errors import ModelError, NotFoundError, UnsupportedError
+from hepatica.errors import ModelError, NotFoundError
 from hepatica.model import (
     TIME,
     Apply,
@@ -45,9 +46,16 @@ def run(model: Model, at: list[float], **options: float) -> np.ndarray:
 def test_states_parameters_and_observables_are_named() -> None:
     kernel = compile_model(robertson(), cached=False)
     assert kernel.states == ("A", "B", "C")
-    assert kernel.parameters == ("c", "k1", "k2", "k3")
+    assert kernel.parameters == ("c", "k1", "k2", "k3", "A", "B", "C")
     assert kernel.observables == ("A", "B", "C", "total")
-    assert kernel.p0.tolist() == [2.0, 0.04, 3e7, 1e4]
+    assert kernel.p0.tolist() == [2.0, 0.04, 3e7, 1e4, 1.0, 0.0, 0.0]
+
+
+def test_initial_values_of_states_are_parameters_behind_the_parameters_proper() -> None:
+    assert run(turnover(), [0.0, 10.0], X=7.0)[:, 0] == pytest.approx([7.0, 20.0 - 13.0 / np.e])
+    start = InitialAssignment(symbol="X", expression=times(2.0, "make"))
+    kernel = compile_model(replace(turnover(), initial_assignments=(start,)), cached=False)
+    assert kernel.parameters == ("cell", "make", "decay")
 
 
 def test_closed_forms() -> None:
@@ -60,7 +68,7 @@ def test_closed_forms() -> None:
 
 def test_time_is_a_clock_state() -> None:
     model = rate_of(Apply("*", (Number(2.0), TIME)))
-    assert compile_model(model, cached=False).states == ("x", "time")
+    assert compile_model(model, cached=False).states == ("x", CLOCK)
     np.testing.assert_allclose(run(model, [1.0, 3.0])[:, 0], [1.0, 9.0], rtol=1e-7)
 
 
@@ -108,18 +116,30 @@ def test_the_clock_reads_time_itself() -> None:
     late = Apply("piecewise", (Number(1.0), Apply("lt", (TIME, Number(0.3))), Number(2.0)))
     model = Model(
         id="late",
-        parameters=(Parameter(id="x", value=0.0, constant=False), Parameter(id="f", value=0.0, constant=False)),
+        parameters=tuple(Parameter(id=name, value=0.0, constant=False) for name in ("x", "f", "now")),
         rules=(
             Rule(kind="rate", variable="x", expression=Symbol("f")),
             Rule(kind="assignment", variable="f", expression=late),
+            Rule(kind="assignment", variable="now", expression=TIME),
         ),
     )
-    kernel = compile_model(model, ["f", "time"], cached=False)
+    kernel = compile_model(model, ["f", "now"], cached=False)
     at = np.array([0.1, 0.1 + 0.1 + 0.1, 0.3, 0.7])
     task, base = np.array([[0, 0, -1]]), kernel.p0[None, :]
     values = integrate(kernel, plan_after([[]], equilibrated=False), task, base, np.sort(at)).values[0]
     assert values[:, 1].tolist() == sorted(at.tolist())
     assert values[:, 0].tolist() == [1.0, 2.0, 2.0, 2.0]
+
+
+def test_constants_can_be_read_where_nothing_moves() -> None:
+    twice = Rule(kind="assignment", variable="twice", expression=times(2.0, "make"))
+    free = Parameter(id="twice", value=float("nan"), constant=False)
+    model = replace(turnover(), reactions=(), parameters=(*turnover().parameters, free), rules=(twice,))
+    kernel = compile_model(model, ["make", "X", "twice"], cached=False)
+    assert kernel.states == (CLOCK,)
+    task, at = np.array([[0, 0, -1]]), np.array([0.0, 3.0])
+    run = integrate(kernel, plan_after([[]], equilibrated=False), task, kernel.p0[None, :], at)
+    assert run.values[0].tolist() == [[2.0, 0.0, 4.0]] * 2
 
 
 def test_two_compartments_keep_amounts() -> None:
@@ -261,9 +281,9 @@ def test_errors_name_the_place_and_what_is_near() -> None:
     ))  # fmt: skip
     with pytest.raises(ModelError, match="run in a circle: u -> v -> u"):
         build_system(loop)
-    still = replace(base, reactions=())
-    with pytest.raises(UnsupportedError, match="nothing that changes with time"):
-        compile_model(still, cached=False)
+    for clock in ("time", CLOCK):
+        with pytest.raises(NotFoundError, match="no observable"):
+            build_system(rate_of(TIME), [clock])
     kernel = compile_model(base, cached=False)
     with pytest.raises(NotFoundError, match=r"no parameter 'mak'\. Did you mean 'make'"):
         kernel.parameter_index("mak")

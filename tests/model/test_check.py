@@ -312,7 +312,7 @@ FREE = tuple(Parameter(id=i, value=0.0, unit="nM", constant=False) for i in "xy"
         ({"observables": ("AA",)}, "AA: no species or parameter 'AA'. Did you mean 'A'?"),
         (
             {"parameters": (*make().parameters, *FREE), "rules": (variable("x", "y"), variable("y", "x"))},
-            "x: the rules x -> y -> x depend on each other in a circle; break it.",
+            "x: x -> y -> x depend on each other in a circle; break it.",
         ),
         (
             {
@@ -320,7 +320,7 @@ FREE = tuple(Parameter(id=i, value=0.0, unit="nM", constant=False) for i in "xy"
                 "rules": (variable("x", "y"),),
                 "initial_assignments": (InitialAssignment(symbol="y", expression=Symbol("x")),),
             },
-            "x: the rules x -> y -> x depend on each other in a circle; break it.",
+            "x: x -> y -> x depend on each other in a circle; break it.",
         ),
         (
             {"parameters": (*make().parameters, *FREE), "rules": (variable("x", "y"), variable("x", "k"))},
@@ -341,7 +341,7 @@ FREE = tuple(Parameter(id=i, value=0.0, unit="nM", constant=False) for i in "xy"
         ),
         (
             {"parameters": (parameter("k", math.nan, "1/min"), make().parameters[1])},
-            "k: parameter 'k' is nan; expected a finite number.",
+            "k: parameter 'k' has no value; give it one.",
         ),
         (
             {"compartments": (Compartment(id="cell", size=math.inf),)},
@@ -358,7 +358,7 @@ def test_contradictions(changes, message):
 def test_contradictions_come_alone():
     issues = check_model(make(observables=("nothing",), species=(species("A", annotations=()), species("B", math.inf))))
     assert texts(issues) == [
-        "nothing: no species or parameter 'nothing'. Known: A, B, K, cell, k.",
+        "nothing: no species or parameter 'nothing'. Known: A, B, K, R, S, cell, k.",
         "B: the initial value of species 'B' is inf; expected a finite number.",
     ]
     assert check_structure(make()) == ()

@@ -1,4 +1,5 @@
 import contextlib
+import math
 
 import pandas as pd
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from hepatica.errors import FormatError, HepaticaError, InputError, ModelError, UnitError, UnsupportedError
 from hepatica.evidence import Evidence
-from hepatica.model import Apply, Prior, Symbol, check_model
+from hepatica.model import TIME, Apply, Event, Number, Prior, Symbol, check_model
 from hepatica.sbml import assemble, read_antimony, read_sbml, write_sbml
 
 
@@ -117,13 +118,18 @@ def test_a_row_that_nothing_uses_is_an_issue(toy, sources):
         ),
         ({"parameterId": "a b"}, FormatError, "parameters.tsv:10: 'a b' is not an id; use letters, digits and '_'."),
         ({"parameterId": "k_on"}, ModelError, "parameters.tsv:10: parameter 'k_on' has two rows; keep one."),
-        ({"nominalValue": "inf"}, ModelError, "parameters.tsv:10: parameter 'new' is inf; expected a finite number."),
     ],
 )
 def test_mistakes_in_the_table_name_the_line(toy, row, kind, message):
     with pytest.raises(kind) as error:
         with_module(toy, "", [*toy.ROWS, toy.row("new", "1", "nM") | row])
     assert str(error.value) == message
+
+
+def test_a_row_without_a_value_is_named(toy):
+    rows = [*toy.ROWS[:-1], toy.ROWS[-1] | {"nominalValue": "nan"}]
+    with pytest.raises(ModelError, match=r"^parameters\.tsv:9: parameter 'growth' has no value; give it one\.$"):
+        with_module(toy, "", rows)
 
 
 def test_a_row_for_a_species_is_refused(toy):
@@ -162,12 +168,41 @@ def test_ways_to_declare():
 def test_what_antimony_itself_lets_pass_is_refused():
     with pytest.raises(UnsupportedError, match="a second model in one text is not supported; give one model"):
         read_antimony(text="model a()\n x = 1\nend\nmodel b()\n A: a()\nend")
-    with pytest.raises(UnsupportedError, match=r"the event 'E' is not supported; remove it\.$"):
-        read_antimony(text="x = 1; E: at (time > 3): x = 2;")
     with pytest.raises(ModelError, match="no species 'B'"):
         read_antimony(text="species A = 1; k = 1; R: A -> B; k*A")
     with pytest.raises(UnitError, match="Antimony text:1: the unit 'furlong_x' is not defined; define it"):
         read_antimony(text="x = 1; x has furlong_x;")
+
+
+def test_events_of_antimony():
+    model = read_antimony(
+        text="x = 1; y = 2; E: at 2 after (time > 3), priority = y, t0 = false, persistent = false, fromTrigger = false:"
+        " x = x + 1, y = 0; F: at (x > 5): y = 1;"
+    )
+    first, second = model.events
+    assert first == Event(
+        id="E", trigger=Apply("gt", (TIME, Number(3.0))), delay=Number(2.0), priority=Symbol("y"), persistent=False,
+        assignments=(("x", Apply("+", (Symbol("x"), Number(1.0)))), ("y", Number(0.0))), initial_value=False, at_trigger=False,
+    )  # fmt: skip
+    assert (second.delay, second.priority) == (None, None)
+    assert (second.persistent, second.initial_value, second.at_trigger) == (True, True, True)
+
+
+def test_algebraic_rules_delays_and_slopes_of_antimony():
+    model = read_antimony(
+        text="x = 1; y = 2; 0 = x + y - 3; z' = rateOf(w) + delay(x, 2) + factorial(3); w' = y; w = 0; z = inf;"
+    )
+    assert [(r.kind, r.variable) for r in model.rules] == [("rate", "z"), ("rate", "w"), ("algebraic", "")]
+    slope, past, _ = model.rules[0].expression.arguments
+    assert (slope, past) == (Apply("rateOf", (Symbol("w"),)), Apply("delay", (Symbol("x"), Number(2.0))))
+    assert model.by_id["z"].value == math.inf
+
+
+@pytest.mark.parametrize("more", ["n = 2;", "n := 2*time;", "n = 2; n' = 1;", "n = 2; E: at (time > 3): n = 5;"])
+def test_a_named_stoichiometry_of_antimony(more):
+    model = read_antimony(text=f"species A = 1, B = 0; R: n A -> B; k*A; k = 1; {more}")
+    assert model.reactions[0].reactants == (("A", "n"),)
+    assert model.by_id["n"].constant == (more == "n = 2;")
 
 
 def test_path_or_text():

@@ -1,7 +1,9 @@
+import math
+
 import pytest
 
 from hepatica.errors import FormatError, HepaticaError, ModelError, UnsupportedError
-from hepatica.model import Apply, Number, Symbol
+from hepatica.model import TIME, Apply, Event, InitialAssignment, Number, Parameter, Rule, Symbol
 from hepatica.sbml import read_sbml
 
 MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML">{}</math>'
@@ -85,7 +87,7 @@ def test_functions_are_expanded_and_local_parameters_renamed():
     assert [(p.id, p.value) for p in model.parameters] == [("R.k", 7.0)]
 
 
-def test_rates_and_constant_stoichiometry_in_formulas_are_replaced():
+def test_names_of_reactions_and_stoichiometries_stay_symbols():
     reaction = PARTS["reactions"].replace('species="A" st', 'id="n" species="A" st').replace('ry="1"', 'ry="2"')
     model = read_sbml(
         sbml(
@@ -94,9 +96,9 @@ def test_rates_and_constant_stoichiometry_in_formulas_are_replaced():
             reactions=reaction,
         )
     )
-    assert model.rules[0].expression == model.reactions[0].rate
-    assert model.rules[1].expression == Number(2.0)
-    assert model.reactions[0].reactants == (("A", 2.0),)
+    assert [r.expression for r in model.rules] == [Symbol("R"), Symbol("n")]
+    assert model.reactions[0].reactants == (("A", "n"),)
+    assert model.by_id["n"] == Parameter(id="n", value=2.0)
 
 
 @pytest.mark.parametrize("unit", ["seven", "hot", "none"])
@@ -146,61 +148,158 @@ def test_annotations_keep_their_qualifier():
     assert read_sbml(sbml(species=species)).species[0].annotations == ("urn:x", "hasPart urn:y")
 
 
-EVENT = (
-    '<event id="E" useValuesFromTriggerTime="true"><trigger initialValue="true" persistent="true">'
-    + MATH.format("<true/>")
-    + "</trigger></event>"
-)
-DELAY = (
-    '<apply><csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/delay">delay</csymbol>'
-    "<ci>A</ci><cn>1</cn></apply>"
-)
+def symbol(name, *arguments):
+    url = f"http://www.sbml.org/sbml/symbols/{name}"
+    return f'<apply><csymbol encoding="text" definitionURL="{url}">{name}</csymbol>{"".join(arguments)}</apply>'
+
+
+TIME_TAG = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/time">t</csymbol>'
+AFTER = f"<apply><gt/>{TIME_TAG}<cn>3</cn></apply>"
+
+
+def event(trigger=AFTER, flags="", parts="", changes=(("x", "<cn>1</cn>"),), head=' id="E"', use=True):
+    use = ' useValuesFromTriggerTime="true"' if use is True else use
+    assignments = "".join(
+        f'<eventAssignment variable="{name}">{MATH.format(text)}</eventAssignment>' for name, text in changes
+    )
+    body = f"<listOfEventAssignments>{assignments}</listOfEventAssignments>" if changes else ""
+    return f"<event{head}{use}><trigger{flags}>{MATH.format(trigger)}</trigger>{parts}{body}</event>"
+
+
+L3 = ' initialValue="true" persistent="true"'
+WITH_X = PARTS["parameters"] + '<parameter id="x" value="0" constant="false"/>'
+
+
+def test_an_event_with_everything():
+    parts = f"<delay>{MATH.format('<cn>2</cn>')}</delay><priority>{MATH.format('<ci>k</ci>')}</priority>"
+    text = event(
+        flags=' initialValue="false" persistent="false"', use=' useValuesFromTriggerTime="false" name="dose"', parts=parts,
+        changes=(("x", "<ci>A</ci>"), ("A", "<cn>0</cn>")),
+    )  # fmt: skip
+    model = read_sbml(sbml(parameters=WITH_X, events=text))
+    assert model.events == (
+        Event(
+            id="E", name="dose", trigger=Apply("gt", (TIME, Number(3.0))), delay=Number(2.0), priority=Symbol("k"),
+            assignments=(("x", Symbol("A")), ("A", Number(0.0))), persistent=False, initial_value=False, at_trigger=False,
+        ),
+    )  # fmt: skip
+
+
+def test_events_of_level_2_persist_and_take_values_from_the_trigger():
+    level2 = {
+        "level": "2",
+        "version": "4",
+        "compartments": '<compartment id="c" size="2"/>',
+        "species": '<species id="A" compartment="c" initialAmount="3"/>',
+        "reactions": PARTS["reactions"].replace(' constant="true"', ""),
+        "parameters": WITH_X,
+    }
+    plain, later = event(use=""), event(use=' useValuesFromTriggerTime="false"', head=' id="F"')
+    model = read_sbml(sbml(**level2, events=plain + later))
+    assert [(e.persistent, e.initial_value, e.at_trigger) for e in model.events] == [
+        (True, True, True),
+        (True, True, False),
+    ]
+
+
+def test_an_event_without_id_or_changes():
+    model = read_sbml(sbml(parameters=WITH_X, events=event(flags=L3, head="") + event(flags=L3, changes=())))
+    assert [(e.id, len(e.assignments)) for e in model.events] == [("event 1", 1), ("E", 0)]
+
+
+def test_algebraic_rules_need_no_value():
+    algebraic = MATH.format("<apply><minus/><ci>x</ci><ci>A</ci></apply>")
+    model = read_sbml(
+        sbml(parameters=PARTS["parameters"] + parameter("x"), rules=f"<algebraicRule>{algebraic}</algebraicRule>")
+    )
+    assert model.rules == (Rule(kind="algebraic", variable="", expression=Apply("-", (Symbol("x"), Symbol("A")))),)
+    assert math.isnan(model.by_id["x"].value)
+
+
+def test_constraints_are_left_out():
+    text = sbml(constraints=f"<constraint>{MATH.format('<false/>')}</constraint>")
+    assert read_sbml(text) == read_sbml(sbml())
+
+
+def test_functions_of_the_past_and_of_the_slope():
+    model = read_sbml(
+        sbml(
+            parameters=PARTS["parameters"] + "".join(parameter(n) for n in "xyz"),
+            rules=rule("x", symbol("delay", "<ci>A</ci>", "<cn>1</cn>"))
+            + rule("y", symbol("rateOf", "<ci>A</ci>"))
+            + rule("z", f"<piecewise><piece><ci>k</ci>{AFTER}</piece></piecewise>"),
+        )
+    )
+    assert [r.expression for r in model.rules] == [
+        Apply("delay", (Symbol("A"), Number(1.0))),
+        Apply("rateOf", (Symbol("A"),)),
+        Apply("piecewise", (Symbol("k"), Apply("gt", (TIME, Number(3.0))))),
+    ]
+
+
+def level_3_version_1(text):
+    return text.replace("version2/core", "version1/core").replace('version="2"', 'version="1"')
+
+
+@pytest.mark.parametrize("fast", ["true", "false"])
+def test_fast_reactions(fast):
+    text = sbml(reactions=PARTS["reactions"].replace('"false">', f'"false" fast="{fast}">', 1))
+    assert read_sbml(level_3_version_1(text)).reactions[0].fast == (fast == "true")
+
+
+def test_conversion_factors_of_species_go_before_the_one_of_the_model():
+    b = PARTS["species"].replace('"A"', '"B"').replace(' id="B"', ' id="B" conversionFactor="q"')
+    parameters = PARTS["parameters"] + '<parameter id="q" value="2" constant="true"/>'
+    model = read_sbml(sbml(model=' conversionFactor="k"', species=PARTS["species"] + b, parameters=parameters))
+    assert [(s.id, s.conversion) for s in model.species] == [("A", "k"), ("B", "q")]
+
+
+def test_a_named_stoichiometry_is_a_parameter_that_can_be_given_a_formula():
+    named = PARTS["reactions"].replace(
+        'species="A" stoichiometry="1" constant="true"', 'id="n" species="A" constant="{}"'
+    )
+    start = f'<initialAssignment symbol="n">{MATH.format("<ci>k</ci>")}</initialAssignment>'
+    model = read_sbml(sbml(reactions=named.format("true"), assignments=start))
+    assert model.reactions[0].reactants == (("A", "n"),)
+    assert (model.by_id["n"].constant, math.isnan(model.by_id["n"].value)) == (True, True)
+    assert model.initial_assignments == (InitialAssignment(symbol="n", expression=Symbol("k")),)
+    moved = read_sbml(sbml(reactions=named.format("false"), rules=rule("n", TIME_TAG)))
+    assert moved.rules == (Rule(kind="assignment", variable="n", expression=TIME),)
+    assert not moved.by_id["n"].constant
+
+
+def test_stoichiometry_math_of_level_2_is_an_assignment_rule():
+    reference = f'<speciesReference species="A"><stoichiometryMath>{MATH.format("<ci>k</ci>")}</stoichiometryMath>'
+    twice = f"<listOfReactants>{reference}</speciesReference>{reference}</speciesReference></listOfReactants>"
+    model = read_sbml(
+        sbml(
+            level="2",
+            version="4",
+            compartments='<compartment id="c" size="2"/>',
+            species='<species id="A" compartment="c" initialAmount="3"/>',
+            reactions=f'<reaction id="R" reversible="false">{twice}<kineticLaw>{TIMES}</kineticLaw></reaction>',
+        )
+    )
+    first, second = "R.A.stoichiometry", "R.A.stoichiometry.2"
+    assert model.reactions[0].reactants == (("A", first), ("A", second))
+    assert [(r.variable, r.expression) for r in model.rules] == [(first, Symbol("k")), (second, Symbol("k"))]
+
+
+def test_a_compartment_may_change():
+    rate = rule("c", "<ci>k</ci>", "rate")
+    model = read_sbml(sbml(compartments=PARTS["compartments"].replace('"true"', '"false"'), rules=rate))
+    assert model.rules == (Rule(kind="rate", variable="c", expression=Symbol("k")),)
+    assert not model.compartments[0].constant
+
+
+def test_infinity_is_a_number():
+    model = read_sbml(sbml(parameters=parameter("k", "true", ' value="INF"') + parameter("q", "true", ' value="-INF"')))
+    assert [p.value for p in model.parameters] == [math.inf, -math.inf]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (sbml(events=EVENT), "SBML text:6: the event 'E' is not supported; remove it."),
-        (
-            sbml(rules=f"<algebraicRule>{MATH.format('<ci>k</ci>')}</algebraicRule>"),
-            "SBML text:5: the algebraic rule is not supported; remove it.",
-        ),
-        (
-            sbml(constraints=f"<constraint>{MATH.format('<true/>')}</constraint>"),
-            "SBML text:5: the constraint is not supported; remove it.",
-        ),
-        (
-            sbml(parameters=PARTS["parameters"] + parameter("x"), rules=rule("x", DELAY)),
-            "SBML text:5: the assignment rule of 'x': 'delay' is not supported.",
-        ),
-        (
-            sbml(reactions=PARTS["reactions"].replace('"false">', '"false" fast="true">', 1))
-            .replace("n2/", "n1/")
-            .replace('version="2"', 'version="1"'),
-            "SBML text:5: reaction 'R' is fast, which is not supported.",
-        ),
-        (
-            sbml(model=' conversionFactor="k"'),
-            "SBML text: the model's conversionFactor is not supported; rescale the species.",
-        ),
-        (
-            sbml(species=PARTS["species"].replace(' id="A"', ' id="A" conversionFactor="k"')),
-            "SBML text:3: species 'A' has a conversionFactor, which is not supported.",
-        ),
-        (
-            sbml(
-                reactions=PARTS["reactions"].replace('species="A" st', 'id="n" species="A" st'),
-                assignments=f'<initialAssignment symbol="n">{MATH.format("<ci>k</ci>")}</initialAssignment>',
-            ),
-            "SBML text:6: reaction 'R' has a variable stoichiometry of 'A', which is not supported.",
-        ),
-        (
-            sbml(
-                compartments=PARTS["compartments"].replace('"true"', '"false"'),
-                rules=rule("c", "<ci>k</ci>", "rate"),
-            ),
-            "SBML text:5: compartment 'c' changes in time, which is not supported.",
-        ),
         (
             '<sbml xmlns="http://www.sbml.org/sbml/level1" level="1" version="2"><model name="m"/></sbml>',
             "SBML text: SBML Level 1 is not supported; convert it to Level 3.",
@@ -235,14 +334,14 @@ def test_what_is_not_supported_is_refused_by_name(text, message):
         ),
         (
             sbml(parameters=parameter("k", "true", ' value="NaN"')),
-            "SBML text:4: parameter 'k' is nan; expected a finite number.",
+            "SBML text:4: parameter 'k' has no value; give it one.",
         ),
         (
             sbml(
                 parameters=PARTS["parameters"] + parameter("x") + parameter("y"),
                 rules=rule("x", "<ci>y</ci>") + rule("y", "<ci>x</ci>"),
             ),
-            "SBML text:4: the rules x -> y -> x depend on each other in a circle; break it.",
+            "SBML text:4: x -> y -> x depend on each other in a circle; break it.",
         ),
         (
             sbml(parameters=PARTS["parameters"] + parameter("A", "true", ' value="1"')),
@@ -254,11 +353,31 @@ def test_what_is_not_supported_is_refused_by_name(text, message):
         ),
         (
             sbml(reactions=PARTS["reactions"].replace(TIMES, MATH.format("<ci>R</ci>"))),
-            "SBML text:5: the rates R -> R depend on each other in a circle; break it.",
+            "SBML text:5: R -> R depend on each other in a circle; break it.",
         ),
         (
             sbml(reactions=PARTS["reactions"].replace(' stoichiometry="1"', "")),
-            "SBML text:5: reaction 'R' has no stoichiometry of 'A'.",
+            "SBML text:5: reaction 'R' has no stoichiometry of 'A'; give it one.",
+        ),
+        (
+            sbml(parameters=WITH_X, events=event(flags=L3, changes=(("x", "<cn>1</cn>"), ("x", "<cn>2</cn>")))),
+            "E: event 'E' gives 'x' a value 2 times; keep one.",
+        ),
+        (
+            sbml(events=event(flags=L3, changes=(("k", "<cn>1</cn>"),))),
+            "E: event 'E' changes 'k', which is constant; remove one of the two.",
+        ),
+        (
+            sbml(parameters=WITH_X, rules=rule("x", "<ci>k</ci>"), events=event(flags=L3)),
+            "E: event 'E' changes 'x', which has an assignment rule; remove one of the two.",
+        ),
+        (
+            sbml(parameters=WITH_X, events=event(flags=L3, trigger="<ci>y</ci>")),
+            "E: no species or parameter 'y' for the trigger of event 'E'. Known: A, R, c, k, x.",
+        ),
+        (
+            sbml(species=PARTS["species"].replace(' id="A"', ' id="A" conversionFactor="kk"')),
+            "SBML text:3: species 'A' has no conversion factor 'kk'. Did you mean 'k'?",
         ),
         (
             sbml(reactions=PARTS["reactions"].replace(TIMES, "")),

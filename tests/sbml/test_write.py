@@ -1,11 +1,25 @@
 import dataclasses
+import math
 
 import pytest
 import roadrunner
 from scipy.integrate import solve_ivp
 
 from hepatica.errors import ModelError, StorageError
-from hepatica.model import Apply, Compartment, Model, Number, Parameter, Reaction, Rule, Species, Symbol
+from hepatica.model import (
+    TIME,
+    Apply,
+    Compartment,
+    Event,
+    InitialAssignment,
+    Model,
+    Number,
+    Parameter,
+    Reaction,
+    Rule,
+    Species,
+    Symbol,
+)
 from hepatica.sbml import read_antimony, read_sbml, validate_sbml, write_antimony, write_sbml
 
 TIMES = (0.0, 5.0, 9.0, 20.0, 60.0)
@@ -61,6 +75,109 @@ def test_what_only_hand_made_models_have_survives():
     assert again.digest == model.digest
 
 
+def open_system(**changes):
+    """A -> B with everything that can be added to it."""
+    fields = {
+        "id": "open",
+        "compartments": (Compartment(id="cell", size=2.0, constant=False),),
+        "species": tuple(
+            Species(id=key, compartment="cell", initial=1.0, conversion=factor)
+            for key, factor in (("A", ""), ("B", "q"))
+        ),
+        "parameters": (
+            Parameter(id="k", value=0.5),
+            Parameter(id="q", value=1e-3),
+            Parameter(id="x", value=0.0, constant=False),
+            Parameter(id="most", value=math.inf),
+            Parameter(id="least", value=-math.inf),
+        ),
+        "reactions": (Reaction(id="R", reactants=(("A", 1.0),), products=(("B", 1.0),), rate=Symbol("k")),),
+    }
+    return Model(**(fields | changes))
+
+
+def op(operator, *arguments):
+    return Apply(
+        operator,
+        tuple(Number(a) if isinstance(a, float) else Symbol(a) if isinstance(a, str) else a for a in arguments),
+    )
+
+
+LATE = op("gt", TIME, 3.0)
+NAMED = (("A", "n"),)
+HOLDERS = open_system().parameters
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        open_system(
+            events=(
+                Event(
+                    id="E", name="a <dose>", trigger=LATE, delay=Number(2.0), priority=op("+", "k", 1.0),
+                    assignments=(("A", op("+", "A", 1.0)), ("x", Number(0.0)), ("cell", Number(3.0))), persistent=False,
+                    initial_value=False, at_trigger=False,
+                ),
+                Event(id="F", trigger=op("and", LATE, op("lt", "A", 0.1))),
+            ),
+        ),
+        open_system(rules=(Rule(kind="algebraic", variable="", expression=op("-", "x", op("*", "A", "B"))),)),
+        open_system(
+            parameters=(*HOLDERS, Parameter(id="n", value=2.0, constant=False)),
+            reactions=(Reaction(id="R", reactants=NAMED, products=(), rate=Symbol("k")),),
+            rules=(Rule(kind="rate", variable="n", expression=Number(0.1)),),
+        ),
+        open_system(
+            parameters=(*HOLDERS, Parameter(id="n", value=math.nan)),
+            reactions=(Reaction(id="R", reactants=NAMED, products=(), rate=Symbol("k")),),
+            initial_assignments=(InitialAssignment(symbol="n", expression=op("*", "k", 4.0)),),
+        ),
+        open_system(rules=(Rule(kind="assignment", variable="x", expression=op("delay", op("*", "A", TIME), "k")),)),
+        open_system(rules=(Rule(kind="assignment", variable="x", expression=op("rateOf", "A")),)),
+        open_system(rules=(Rule(kind="assignment", variable="x", expression=op("factorial", "A")),)),
+        open_system(rules=(Rule(kind="assignment", variable="x", expression=op("piecewise", "R", LATE)),)),
+        open_system(rules=(Rule(kind="rate", variable="cell", expression=Number(math.inf)),)),
+    ],
+    ids=["events", "algebraic", "named", "named-start", "delay", "rateOf", "factorial", "piecewise", "infinity"],
+)  # fmt: skip
+def test_what_moves_survives(model):
+    again = read_sbml(write_sbml(model))
+    assert again.digest == model.digest
+    assert again.events == model.events
+    assert [(s.id, s.conversion) for s in again.species] == [("A", ""), ("B", "q")]
+    assert again.by_id["most"].value == math.inf
+    assert [i for i in validate_sbml(write_sbml(model)) if i.severity == "error"] == []
+
+
+def test_an_event_without_an_sbml_id_keeps_its_number():
+    unnamed = Event(id="event 1", trigger=LATE, assignments=(("x", Number(1.0)),))
+    model = open_system(events=(unnamed,))
+    assert read_sbml(write_sbml(model)).digest == model.digest
+
+
+def test_a_made_up_name_of_a_stoichiometry_gets_an_sbml_id():
+    name = "R.A.stoichiometry"
+    model = open_system(
+        parameters=(*HOLDERS, Parameter(id=name, value=math.nan, constant=False)),
+        reactions=(Reaction(id="R", reactants=(("A", name),), products=(), rate=Symbol("k")),),
+        rules=(Rule(kind="assignment", variable=name, expression=op("*", "k", 2.0)),),
+    )
+    again = read_sbml(write_sbml(model))
+    assert again.reactions[0].reactants == (("A", "R_A_stoichiometry"),)
+    assert again.rules[0].variable == "R_A_stoichiometry"
+
+
+def test_antimony_keeps_what_moves():
+    algebraic = Rule(kind="algebraic", variable="", expression=op("-", "x", op("*", "A", "B")))
+    rated = Rule(kind="rate", variable="cell", expression=op("delay", "A", "k"))
+    model = open_system(
+        rules=(algebraic, rated), species=tuple(dataclasses.replace(s, conversion="") for s in open_system().species)
+    )
+    again = read_antimony(text=write_antimony(model))
+    assert [r.expression for r in again.rules] == [r.expression for r in reversed(model.rules)]
+    assert again.by_id["most"].value == math.inf
+
+
 def test_control_characters_do_not_break_the_file():
     model = Model(id="m", name="a\x00b", parameters=(Parameter(id="k", value=1.0),))
     assert read_sbml(write_sbml(model)).name == "a b"
@@ -86,6 +203,10 @@ def test_control_characters_do_not_break_the_file():
             ),
             "'R.k' is local to its reaction but used elsewhere; rename it without the '.'.",
         ),
+        (
+            open_system(reactions=(dataclasses.replace(open_system().reactions[0], fast=True),)),
+            "reaction 'R' is fast, which SBML Level 3 Version 2 does not have; remove it.",
+        ),
     ],
 )
 def test_ids_that_sbml_has_no_place_for(model, message):
@@ -110,7 +231,7 @@ def test_antimony_keeps_the_mathematics_units_and_names(model):
     assert sorted(r.variable for r in again.rules) == sorted(r.variable for r in model.rules)
     for p in model.parameters:
         other = again.by_id[p.id]
-        assert (other.value, other.unit, other.name) == (pytest.approx(p.value), p.unit, p.name)
+        assert (other.value, other.unit, other.name) == (pytest.approx(p.value, nan_ok=True), p.unit, p.name)
 
 
 def test_an_independent_engine_gives_the_same_numbers(model):
