@@ -18,7 +18,7 @@ from hepatica.compiler.jacobian import build_jacobian, plan_elimination
 from hepatica.compiler.kernel import Conditions, EventTable, Kernel, Reference
 from hepatica.compiler.lower import Program, lower_factor, lower_outputs, lower_rhs, lower_solve
 from hepatica.compiler.schedule import schedule
-from hepatica.compiler.system import System, build_system
+from hepatica.compiler.system import CLOCK, System, build_system
 from hepatica.compiler.tableaux import TABLEAUX
 from hepatica.compiler.targets.llvm import Layout, exported, layout_for, write_ir
 from hepatica.errors import ComputationError
@@ -129,7 +129,8 @@ def _generate(model: Model, observables: tuple[str, ...] | None, lanes: int) -> 
     system = build_system(model, observables)
     programs, sizes = programs_of(system)
     layout = layout_for(lanes, METHODS, processor())
-    text = write_ir(programs, layout, METHODS, len(system.states), system.differential)
+    clock = system.states.index(CLOCK) if CLOCK in system.states else -1
+    text = write_ir(programs, layout, METHODS, len(system.states), system.differential, clock)
     description = {
         "states": system.states, "parameters": system.parameters, "observables": system.observables,
         "differential": system.differential, "indirect": system.indirect,

@@ -39,7 +39,7 @@ from hepatica.solver.calls import (
     call8,
     compiled,
 )
-from hepatica.solver.events import begin_watch, locate, slide, truncate, turn
+from hepatica.solver.events import NEAR_ZERO, begin_watch, locate, slide, truncate, turn
 from hepatica.solver.past import begin_past, remember
 from hepatica.solver.status import Status
 
@@ -50,6 +50,8 @@ SET_TO, SCALE, ADD = 0, 1, 2
 TINY_STEP = 1e-13  # relative to time: below it, time does not move any more
 FIRST_STEP = 1e-6
 SMALLEST_TIME = 1e-15
+LEAST = 1e-290
+"""Absolute tolerance where nothing is there yet."""
 
 
 @compiled
@@ -75,9 +77,10 @@ def _load(lane: int, segment: int, draw: int, base: Any, p: Any, plan: Any, code
 
 @compiled
 def _begin(
-    lane: int, task: int, tasks: Any, base: Any, y0: Any, plan: Any, code: Any, data: Any, s: Any, p: Any, point: Any
+    lane: int, task: int, tasks: Any, base: Any, y0: Any, plan: Any, timer: int, code: Any, data: Any, arrays: Any
 ) -> bool:
     """Put a task's first segment into a lane; false when a number is not finite."""
+    s, p, point, tolerance = arrays[0], arrays[1], arrays[7], arrays[13]
     arm, draw, row = tasks[task, 0], tasks[task, 1], tasks[task, 2]
     segment = plan[0][arm]
     _load(lane, segment, draw, base, p, plan, code, data)
@@ -88,9 +91,13 @@ def _begin(
         x = point[v, lane] if row < 0 else y0[row, v]
         point[v, lane] = x
     _apply(point, lane, plan[6][segment], plan[6][segment + 1], plan[7], plan[8], plan[9])
+    largest = 0.0
     for v in range(s.shape[0]):
         s[v, 0, lane] = point[v, lane]
         fine = fine and np.isfinite(point[v, lane])
+        largest = max(largest, abs(point[v, lane]) if v != timer else 0.0)
+    if tolerance[3, lane] > 0.0:
+        tolerance[1, lane] = max(LEAST, tolerance[3, lane] * largest)
     for v in range(base.shape[1]):
         fine = fine and not (plan[10][v] and np.isnan(p[v, lane]))
     return fine
@@ -134,13 +141,13 @@ def _refill(
     task, segment, k, count, t, end, fresh, rejected = (
         state[0], state[1], state[2], state[3], state[4], state[6], state[7], state[8],
     )  # fmt: skip
-    s, p, point = arrays[0], arrays[1], arrays[7]
+    s, p = arrays[0], arrays[1]
     any_fresh = False
     for lane in range(task.shape[0]):
         while task[lane] < 0 and following < tasks.shape[0] and progress[0] >= 0:
             r = following
             following += 1
-            if not _begin(lane, r, tasks, base, y0, plan, code, data, s, p, point):
+            if not _begin(lane, r, tasks, base, y0, plan, timer, code, data, arrays):
                 status[r] = BAD
                 progress[0] += 1
                 _park(lane, s, p)
@@ -186,7 +193,8 @@ def _step(state: Any, arrays: Any, watch: Any, past: Any, pace: Any, gamma: floa
     task, t, h, end, fresh, ok, reach, part, stop = (
         state[0], state[4], state[5], state[6], state[7], state[9], state[10], state[11], state[13],
     )  # fmt: skip
-    s, ih, ihg, err, mask = arrays[0], arrays[2], arrays[3], arrays[4], arrays[5]
+    s, p, ih, ihg, err = arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]
+    mask, tol = arrays[5], arrays[13]
     lanes = task.shape[0]
     if pace:
         call5(code[PACE], (data[S], data[P], data[W], data[TOL], data[ERR]))
@@ -205,6 +213,10 @@ def _step(state: Any, arrays: Any, watch: Any, past: Any, pace: Any, gamma: floa
     for lane in range(lanes):
         err[lane] = np.sqrt(err[lane] / s.shape[0])
         ok[lane] = task[lane] >= 0 and err[lane] <= 1.0
+        if ok[lane] and tol[3, lane] > 0.0:
+            tol[1, lane] = max(tol[1, lane], tol[3, lane] * tol[2, lane])
+            if watch[0][9] > 0:
+                p[watch[0][4] - 1, lane] = NEAR_ZERO * tol[1, lane]
         mask[lane] = 1.0 if ok[lane] else -1.0
         reach[lane], part[lane] = min(t[lane] + h[lane], stop[lane]), 1.0
 

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from hepatica.compiler.kernel import Kernel, Reference
+from hepatica.solver.drive import LEAST
 from hepatica.solver.plan import Plan
 from hepatica.solver.run import Tolerances, Trajectories
 from hepatica.solver.status import Status
@@ -106,10 +107,11 @@ def _solve(
         return reference.jacobian(state[:, None], p)[:, :, 0]
 
     grid = np.unique(np.append(times, end))
+    atol = tol.share(settling=False) * max(float(np.abs(y).max()), LEAST) if tol.atol is None else tol.atol
     with np.errstate(all="ignore"):
         try:
             result = solve_ivp(
-                rhs, (begin, end), y, method="Radau", t_eval=grid, rtol=tol.rtol, atol=tol.atol, jac=jacobian
+                rhs, (begin, end), y, method="Radau", t_eval=grid, rtol=tol.rtol, atol=atol, jac=jacobian
             )
         except (_TooManyCallsError, ValueError, np.linalg.LinAlgError):
             return None

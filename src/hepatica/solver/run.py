@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hepatica.compiler.kernel import CLOCK, TABLEAUX, Kernel, Tableau
 from hepatica.solver.calls import FLUSH, RESTORE
-from hepatica.solver.drive import advance
+from hepatica.solver.drive import LEAST, advance
 from hepatica.solver.plan import Plan
 from hepatica.solver.status import Status
 from hepatica.solver.workspace import STAGES, Workspace
@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 CHUNK = 512
+SHARE, SETTLED_SHARE = 1e-9, 1e-11
 LOOSE = 1e-4
 MOST_STEPS_TO_REST = 2000
 NEVER, NOWHERE = np.zeros(0), np.zeros((0, 0))
@@ -36,7 +37,8 @@ class Tolerances:
     rtol
         Relative local error of a step.
     atol
-        Absolute local error of a step, in the units of the states.
+        Absolute local error of a step, in the units of the states. By default 1e-9 rtol times the largest state that the
+        run has had so far, so that the units of a model do not matter.
     limit
         Steps after which a trajectory is given up.
     settle
@@ -48,11 +50,17 @@ class Tolerances:
     """
 
     rtol: float = 1e-5
-    atol: float = 1e-7
+    atol: float | None = None
     limit: int = 20_000
     settle: float = 1e5
     drift: float = 1e-9
     method: str | None = None
+
+    def share(self, *, settling: bool) -> float:
+        """Give the absolute tolerance as a part of the largest state; zero where it is given as a number."""
+        if self.atol is not None:
+            return 0.0
+        return max(SETTLED_SHARE, SHARE * self.rtol) if settling else SHARE * self.rtol
 
     @property
     def tableau(self) -> Tableau:
@@ -130,7 +138,7 @@ def integrate(
             out[part], NOWHERE, status, counts, stopped[part], culprit[part], flag,
         )  # fmt: skip
 
-    status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
+    status, counts = _spread(kernel, tol, tol.share(settling=False), len(tasks), threads, progress, work)
     return Trajectories(
         values=out, status=status, stopped=stopped, culprit=culprit, steps=int(counts[0]), lane_steps=int(counts[1])
     )
@@ -179,7 +187,7 @@ def find_steady_states(
             nothing[part], out[part], status, counts, stopped[part], culprit[part], flag,
         )  # fmt: skip
 
-    status, counts = _spread(kernel, tol, len(tasks), threads, progress, work)
+    status, counts = _spread(kernel, tol, tol.share(settling=True), len(tasks), threads, progress, work)
     return Trajectories(
         values=out, status=status, stopped=stopped, culprit=culprit, steps=int(counts[0]), lane_steps=int(counts[1])
     )
@@ -189,7 +197,7 @@ Work = Callable[[Workspace, slice, "NDArray[np.int8]", "NDArray[np.int64]", "NDA
 
 
 def _spread(
-    kernel: Kernel, tol: Tolerances, total: int, threads: int, progress: Progress | None, work: Work
+    kernel: Kernel, tol: Tolerances, share: float, total: int, threads: int, progress: Progress | None, work: Work
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """Let threads take chunks of tasks until none is left; an interrupt stops them between two steps."""
     status = np.full(total, int(Status.NOT_RUN), np.int8)
@@ -202,7 +210,7 @@ def _spread(
     counts = np.zeros((threads, 2), np.int64)
 
     def worker(me: int) -> None:
-        space = Workspace(kernel, tol.tableau, tol.rtol, tol.atol)
+        space = Workspace(kernel, tol.tableau, tol.rtol, LEAST if tol.atol is None else tol.atol, share)
         while flags[me][0] >= 0:
             try:
                 part = queue.get_nowait()

@@ -32,9 +32,11 @@ class Workspace:
         The method.
     rtol, atol
         Relative tolerance, and absolute tolerance in the units of the states.
+    share
+        Where positive, the absolute tolerance is at least this part of the largest state that a run has had.
     """
 
-    def __init__(self, kernel: Kernel, tableau: Tableau, rtol: float, atol: float) -> None:
+    def __init__(self, kernel: Kernel, tableau: Tableau, rtol: float, atol: float, share: float = 0.0) -> None:
         n, lanes = len(kernel.states), kernel.lanes
         self.state = aligned(n, kernel.slots, lanes)
         conditions = kernel.conditions
@@ -43,8 +45,8 @@ class Workspace:
         self.parameters, self.prepared = whole[:size], whole[size:]
         self.lu = aligned(kernel.sizes["lu"], lanes)
         self.scratch = aligned(kernel.sizes["w"], lanes)
-        self.tolerance = aligned(2, lanes)
-        self.tolerance[0], self.tolerance[1] = rtol, atol
+        self.tolerance = aligned(4, lanes)  # relative, absolute, largest state of a step, share
+        self.tolerance[0], self.tolerance[1], self.tolerance[3] = rtol, atol, share
         self.inverse, self.diagonal, self.error = aligned(lanes), aligned(lanes), aligned(lanes)
         self.mask, self.theta, self.drifts = aligned(lanes), aligned(lanes), aligned(lanes)
         self.point = aligned(n, lanes)

@@ -213,8 +213,10 @@ class _Loop:
         return "\n".join([*head, *self.lines, *tail]) + "\n"
 
 
-def _step(layout: Layout, tableau: Tableau, size: int, differential: int) -> str:
+def _step(layout: Layout, tableau: Tableau, size: int, differential: int, clock: int) -> str:
     """One whole step of a method: factor, stages, new state into the argument slot, squared error norm into ``err``.
+
+    The largest state but the clock goes behind the tolerances.
 
     In the equation of an algebraic state, which come last, the stages do not couple.
     """
@@ -261,11 +263,16 @@ def _step(layout: Layout, tableau: Tableau, size: int, differential: int) -> str
     error = loop.load(loop.state(STAGES + tableau.stages - 1))
     new = loop.bin("fadd", loop.load(loop.state(ARGUMENT)), error)
     loop.store(new, loop.state(ARGUMENT))
-    scale = loop.fma(loop.max(loop.abs(loop.load(loop.state(Y))), loop.abs(new)), "%rtol", "%atol")
-    ratio = loop.bin("fdiv", error, scale)
+    largest = loop.max(loop.abs(loop.load(loop.state(Y))), loop.abs(new))
+    ratio = loop.bin("fdiv", error, loop.fma(largest, "%rtol", "%atol"))
     total = loop.fma(ratio, ratio, "%sum")
-    out.append(loop.text(size, [("%sum", total)]))
-    out.append(f" store {v} {total}, ptr %err, align {b}\n ret void\n}}\n")
+    if clock >= 0:
+        counts = loop.let(f"icmp ne i64 %{loop.tag}_i, {clock}")
+        largest = loop.let(f"select i1 {counts}, {v} {largest}, {v} zeroinitializer")
+    top = loop.max(largest, "%top")
+    out.append(loop.text(size, [("%sum", total), ("%top", top)]))
+    out.append(f" store {v} {total}, ptr %err, align {b}\n %topp = getelementptr i8, ptr %tol, i64 {2 * b}\n")
+    out.append(f" store {v} {top}, ptr %topp, align {b}\n ret void\n}}\n")
     return "".join(out)
 
 
@@ -392,7 +399,7 @@ def exported(tableaux: Sequence[Tableau]) -> tuple[str, ...]:
 
 
 def write_ir(
-    programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tableau], size: int, differential: int
+    programs: Sequence[Program], layout: Layout, tableaux: Sequence[Tableau], size: int, differential: int, clock: int
 ) -> str:
     """Write the module of a model.
 
@@ -404,8 +411,8 @@ def write_ir(
         Lanes, slots and processor.
     tableaux
         Methods to include.
-    size, differential
-        Number of states, and of differential ones.
+    size, differential, clock
+        Number of states, and of differential ones; the state that is time, -1 without one.
     """
     v, m = layout.vector, layout.mangled
     interleaved = {
@@ -428,7 +435,7 @@ def write_ir(
         out.append(write_past(layout))
     out += [_Writer(program, layout, interleaved.get(program.name, {})).text() for program in programs]
     for tableau in tableaux:
-        out += [_step(layout, tableau, size, differential), _dense(layout, tableau, size)]
+        out += [_step(layout, tableau, size, differential, clock), _dense(layout, tableau, size)]
     out += [_helpers(layout, size), CONTROL.get(layout.processor, _NO_CONTROL)]
     out.append('attributes #0 = { nounwind "frame-pointer"="none" }\n')
     return "".join(out)
