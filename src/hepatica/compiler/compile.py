@@ -20,7 +20,9 @@ from hepatica.compiler.lower import Program, lower_factor, lower_outputs, lower_
 from hepatica.compiler.schedule import schedule
 from hepatica.compiler.system import System, build_system
 from hepatica.compiler.tableaux import TABLEAUX
-from hepatica.compiler.targets.llvm import Layout, exported, layout_for, write_ir
+from hepatica.compiler.targets.llvm import exported, write_ir
+from hepatica.compiler.targets.llvm_layout import Layout, layout_for
+from hepatica.compiler.targets.llvm_read import Readout
 from hepatica.errors import ComputationError
 from hepatica.model import Model
 
@@ -90,6 +92,18 @@ def programs_of(system: System) -> tuple[tuple[Program, ...], dict[str, int]]:
     return programs, sizes
 
 
+def readout_of(system: System) -> Readout:
+    """Tell which states are read out, or are named by what is."""
+    graph, observed = system.graph, system.observed
+    needed = {i for node in observed for kind, i in graph.leaves(node) if kind == "y"}
+    plain = all(graph.nodes[node][0] == "y" for node in observed)
+    return Readout(
+        count=len(observed),
+        states=tuple(int(graph.nodes[node][1]) for node in observed) if plain else None,
+        needed=tuple(sorted(needed)),
+    )
+
+
 def _watched(system: System) -> tuple[Node, ...]:
     return (*system.watch.switches, *system.watch.triggers, *system.watch.times)
 
@@ -129,11 +143,11 @@ def _generate(model: Model, observables: tuple[str, ...] | None, lanes: int) -> 
     system = build_system(model, observables)
     programs, sizes = programs_of(system)
     layout = layout_for(lanes, METHODS, processor())
-    text = write_ir(programs, layout, METHODS, len(system.states), system.differential)
+    text = write_ir(programs, layout, METHODS, len(system.states), system.differential, readout_of(system))
     description = {
         "states": system.states, "parameters": system.parameters, "observables": system.observables,
         "differential": system.differential, "indirect": system.indirect,
-        "conditions": asdict(_conditions(system)),
+        "conditions": asdict(_conditions(system)), "plain": bool(readout_of(system).states),
         "p0": system.p0, "lanes": layout.lanes, "slots": layout.slots, "sizes": sizes,
     }  # fmt: skip
     return description, _assemble(text)
@@ -153,7 +167,7 @@ def _assemble(text: str) -> bytes:
 def _link(key: str, description: dict[str, Any], code: bytes, reference: Callable[[], Reference]) -> Kernel:
     engine = llvm.create_lljit_compiler(_new_machine(), use_jit_link=False)
     builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
-    names = exported(METHODS)
+    names = exported(METHODS, plain=description["plain"])
     for name in names:
         builder = builder.export_symbol(name)
     library = builder.link(engine, f"hepatica_{key[:16]}")
@@ -161,7 +175,7 @@ def _link(key: str, description: dict[str, Any], code: bytes, reference: Callabl
         digest=key, states=tuple(description["states"]), parameters=tuple(description["parameters"]),
         observables=tuple(description["observables"]), differential=description["differential"],
         indirect=tuple(description["indirect"]), conditions=_read_conditions(description["conditions"]),
-        p0=np.array(description["p0"], dtype=float),
+        plain=description["plain"], p0=np.array(description["p0"], dtype=float),
         lanes=description["lanes"], slots=description["slots"], sizes=description["sizes"],
         addresses={name: library[name] for name in names}, reference=reference, keep=(engine, library),
     )  # fmt: skip
