@@ -38,7 +38,7 @@ def test_right_hand_side_and_linear_solve_equal_the_reference(kernel: Kernel, ba
     rng = np.random.default_rng(1)
     p = base[:lanes].T
     y = reference.initial(p) * rng.lognormal(0.0, 0.3, (size, lanes)) + rng.uniform(0.0, 0.1, (size, lanes))
-    space.parameters[:], space.state[:, 0], space.diagonal[:] = p, y, 0.7
+    space.parameters[: len(p)], space.state[:, 0], space.diagonal[:] = p, y, 0.7
 
     def call(name: str, *arrays: int) -> None:
         ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(arrays))(kernel.addresses[name])(*arrays)

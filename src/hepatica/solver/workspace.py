@@ -1,5 +1,7 @@
 """Aligned memory for one thread of the solver."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,7 +89,7 @@ class Workspace:
         self.code = np.array([kernel.addresses.get(name, 0) for name in functions], np.int64)
 
     @property
-    def arrays(self) -> tuple[Array, ...]:
+    def arrays(self) -> tuple[NDArray[Any], ...]:
         """The arrays that the control loop itself touches."""
         return (
             self.state, self.parameters, self.inverse, self.diagonal, self.error, self.mask, self.theta, self.point,
