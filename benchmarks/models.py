@@ -72,6 +72,11 @@ class Problem:
         return compile_model(self.model, self.states)
 
     @cached_property
+    def narrow(self) -> Kernel:
+        """The same for single runs."""
+        return compile_model(self.model, self.states, lanes=1)
+
+    @cached_property
     def states(self) -> tuple[str, ...]:
         """Names of what is compared."""
         return tuple(s for s in compile_model(self.model, ()).states if s != CLOCK)
@@ -83,20 +88,20 @@ class Problem:
 
     def run(self, rtol: float, method: str, draws: int, *, threads: int = 1) -> Trajectories:
         """Integrate the first draws with hepatica."""
-        return self._integrate(rtol, method, np.arange(draws), threads)
+        return self._integrate(self.kernel, rtol, method, np.arange(draws), threads)
 
     def run_one(self, rtol: float, method: str, draw: int) -> Trajectories:
         """Integrate one draw alone with hepatica."""
-        return self._integrate(rtol, method, np.array([draw]), 1)
+        return self._integrate(self.narrow, rtol, method, np.array([draw]), 1)
 
-    def _integrate(self, rtol: float, method: str, rows: NDArray[np.int64], threads: int) -> Trajectories:
+    def _integrate(
+        self, kernel: Kernel, rtol: float, method: str, rows: NDArray[np.int64], threads: int
+    ) -> Trajectories:
         start = rows if self.y0 is not None else np.full(len(rows), -1)
         tasks = np.column_stack([np.zeros(len(rows), np.int64), rows, start])
         tolerances = Tolerances(rtol=rtol, atol=rtol * self.absolute, method=method)
         still: Plan = plan_after([[]], equilibrated=self.y0 is not None)
-        return integrate(
-            self.kernel, still, tasks, self.p, self.times, y0=self.y0, tolerances=tolerances, threads=threads
-        )
+        return integrate(kernel, still, tasks, self.p, self.times, y0=self.y0, tolerances=tolerances, threads=threads)
 
 
 def conformance() -> Path:

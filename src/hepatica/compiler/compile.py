@@ -17,20 +17,27 @@ from hepatica.compiler.hoist import hoist
 from hepatica.compiler.jacobian import build_jacobian, plan_elimination
 from hepatica.compiler.kernel import Conditions, EventTable, Kernel, Reference
 from hepatica.compiler.lower import Program, lower_factor, lower_outputs, lower_rhs, lower_solve
+from hepatica.compiler.processor import Processor, assemble, this_processor
 from hepatica.compiler.schedule import schedule
 from hepatica.compiler.system import CLOCK, System, build_system
 from hepatica.compiler.tableaux import TABLEAUX
-from hepatica.compiler.targets.llvm import Layout, exported, layout_for, write_ir
-from hepatica.errors import ComputationError
+from hepatica.compiler.targets.llvm import exported, write_ir
+from hepatica.compiler.targets.llvm_layout import layout_for
+from hepatica.compiler.targets.llvm_read import Readout
 from hepatica.model import Model
 
 METHODS = tuple(TABLEAUX.values())
 
 
 def compile_model(
-    model: Model, observables: Sequence[str] | None = None, *, lanes: int | None = None, cached: bool = True
+    model: Model,
+    observables: Sequence[str] | None = None,
+    *,
+    lanes: int | None = None,
+    cached: bool = True,
+    processor: Processor | None = None,
 ) -> Kernel:
-    """Compile a model for this processor.
+    """Compile a model.
 
     Parameters
     ----------
@@ -39,9 +46,12 @@ def compile_model(
     observables
         What will be read out; all of the model's observables when ``None``.
     lanes
-        Parameter sets in one vector; chosen for the processor when ``None``.
+        Parameter sets in one vector; chosen for the processor when ``None``. One suits single runs: it has the shortest
+        way through a step, and gives the same bits.
     cached
         Whether object code may come from, and go to, the cache on disk.
+    processor
+        What to make use of; this processor when ``None``.
 
     Returns
     -------
@@ -54,16 +64,17 @@ def compile_model(
         As :func:`~hepatica.compiler.system.build_system`.
     """
     wanted = None if observables is None else tuple(dict.fromkeys(observables))
-    width = lanes or native_lanes()
-    key = _key(model, wanted, width)
+    chosen = processor or this_processor()
+    width = lanes or chosen.lanes
+    key = _key(model, wanted, width, chosen)
     found = disk.load(key) if cached else None
     if found is None:
-        description, code = _generate(model, wanted, width)
+        description, code = generate(model, wanted, width, chosen)
         if cached:
             disk.store(key, description, code)
     else:
         description, code = found
-    return _link(key, description, code, cache(lambda: Reference(model, wanted)))
+    return _link(key, description, code, chosen, cache(lambda: Reference(model, wanted)))
 
 
 def programs_of(system: System) -> tuple[tuple[Program, ...], dict[str, int]]:
@@ -88,6 +99,18 @@ def programs_of(system: System) -> tuple[tuple[Program, ...], dict[str, int]]:
     )
     sizes = {"lu": len(plan.slot), "w": max(1, rhs_scratch, factor_scratch), "prepared": len(hoisted.prepared)}
     return programs, sizes
+
+
+def readout_of(system: System) -> Readout:
+    """Tell which states are read out, or are named by what is."""
+    graph, observed = system.graph, system.observed
+    needed = {i for node in observed for kind, i in graph.leaves(node) if kind == "y"}
+    plain = all(graph.nodes[node][0] == "y" for node in observed)
+    return Readout(
+        count=len(observed),
+        states=tuple(int(graph.nodes[node][1]) for node in observed) if plain else None,
+        needed=tuple(sorted(needed)),
+    )
 
 
 def _watched(system: System) -> tuple[Node, ...]:
@@ -125,36 +148,30 @@ def _conditions(system: System) -> Conditions:
     )
 
 
-def _generate(model: Model, observables: tuple[str, ...] | None, lanes: int) -> tuple[dict[str, Any], bytes]:
+def generate(
+    model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor
+) -> tuple[dict[str, Any], bytes]:
+    """Give the description of a compiled model, and its object code."""
     system = build_system(model, observables)
     programs, sizes = programs_of(system)
-    layout = layout_for(lanes, METHODS, processor())
+    layout = layout_for(lanes, METHODS, processor.kind)
     clock = system.states.index(CLOCK) if CLOCK in system.states else -1
-    text = write_ir(programs, layout, METHODS, len(system.states), system.differential, clock)
+    text = write_ir(programs, layout, METHODS, len(system.states), system.differential, clock, readout_of(system))
     description = {
         "states": system.states, "parameters": system.parameters, "observables": system.observables,
         "differential": system.differential, "indirect": system.indirect,
-        "conditions": asdict(_conditions(system)),
+        "conditions": asdict(_conditions(system)), "plain": bool(readout_of(system).states),
         "p0": system.p0, "lanes": layout.lanes, "slots": layout.slots, "sizes": sizes,
     }  # fmt: skip
-    return description, _assemble(text)
+    return description, assemble(text, processor)
 
 
-def _assemble(text: str) -> bytes:
-    machine = _machine()
-    try:
-        module = llvm.parse_assembly(text)
-    except RuntimeError as error:
-        raise ComputationError(f"the generated code was refused by LLVM: {error}") from error
-    module.triple = llvm.Target.from_default_triple().triple
-    module.data_layout = str(machine.target_data)
-    return bytes(machine.emit_object(module))
-
-
-def _link(key: str, description: dict[str, Any], code: bytes, reference: Callable[[], Reference]) -> Kernel:
-    engine = llvm.create_lljit_compiler(_new_machine(), use_jit_link=False)
+def _link(
+    key: str, description: dict[str, Any], code: bytes, processor: Processor, reference: Callable[[], Reference]
+) -> Kernel:
+    engine = llvm.create_lljit_compiler(processor.machine(), use_jit_link=False)
     builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
-    names = exported(METHODS)
+    names = exported(METHODS, plain=description["plain"])
     for name in names:
         builder = builder.export_symbol(name)
     library = builder.link(engine, f"hepatica_{key[:16]}")
@@ -162,7 +179,7 @@ def _link(key: str, description: dict[str, Any], code: bytes, reference: Callabl
         digest=key, states=tuple(description["states"]), parameters=tuple(description["parameters"]),
         observables=tuple(description["observables"]), differential=description["differential"],
         indirect=tuple(description["indirect"]), conditions=_read_conditions(description["conditions"]),
-        p0=np.array(description["p0"], dtype=float),
+        plain=description["plain"], p0=np.array(description["p0"], dtype=float),
         lanes=description["lanes"], slots=description["slots"], sizes=description["sizes"],
         addresses={name: library[name] for name in names}, reference=reference, keep=(engine, library),
     )  # fmt: skip
@@ -173,56 +190,15 @@ def _read_conditions(data: Mapping[str, Any]) -> Conditions:
     return Conditions(**{**data, "events": events})
 
 
-def _key(model: Model, observables: tuple[str, ...] | None, lanes: int) -> str:
-    parts = (model.digest, model.observables if observables is None else observables, lanes, _fingerprint())
+def _key(model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor) -> str:
+    wanted = model.observables if observables is None else observables
+    parts = (model.digest, wanted, lanes, processor, _fingerprint())
     return sha256(repr(parts).encode()).hexdigest()
 
 
 @cache
 def _fingerprint() -> str:
-    """Identify the compiler's own text, llvmlite and the processor."""
-    _initialise()
+    """Identify the compiler's own text, and llvmlite."""
     folder = Path(__file__).parent
     own = sha256(b"".join(p.read_bytes() for p in sorted(folder.rglob("*.py")))).hexdigest()
-    return repr((own, llvmlite.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()))
-
-
-@cache
-def _initialise() -> None:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-
-
-def _new_machine() -> Any:
-    _initialise()
-    features = llvm.get_host_cpu_features().flatten()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True
-    )
-
-
-@cache
-def _machine() -> Any:
-    return _new_machine()
-
-
-@cache
-def processor() -> str:
-    """Give the kind of this processor, as :class:`~hepatica.compiler.targets.llvm.Layout` names it."""
-    _initialise()
-    kind = llvm.get_default_triple().split("-")[0]
-    if kind == "x86_64":
-        features = llvm.get_host_cpu_features()
-        return "avx512" if features.get("avx512f", False) and features.get("avx512vl", False) else "x86"
-    return "aarch64" if kind in {"aarch64", "arm64"} else "any"
-
-
-def native_lanes() -> int:
-    """Give the lanes that suit this processor: 8 with AVX-512, else 4."""
-    _initialise()
-    return 8 if llvm.get_host_cpu_features().get("avx512f", False) else 4
-
-
-def layout_of(kernel: Kernel) -> Layout:
-    """Give the memory layout of a kernel."""
-    return Layout(kernel.lanes, kernel.slots)
+    return repr((own, llvmlite.__version__))

@@ -83,12 +83,14 @@ class Kernel:
         name.
     conditions
         What is watched during a run.
+    plain
+        Whether every observable is a state, and there is one.
     p0
         Parameter values of the model, shape (parameters,).
     lanes, slots
         Width of the vectors; slots for each state in the interleaved array.
     sizes
-        Lengths of the work arrays ``lu`` and ``w``.
+        Lengths of the work arrays ``lu`` and ``w``, and number of entries of p that are ``prepared`` from the others.
     addresses
         Address of each function in this process.
     reference
@@ -104,6 +106,7 @@ class Kernel:
     differential: int
     indirect: tuple[str, ...]
     conditions: Conditions
+    plain: bool
     p0: NDArray[np.float64]
     lanes: int
     slots: int

@@ -15,9 +15,11 @@ from hepatica.compiler.kernel import cache_folder
 # places in `code` (addresses of functions) and `data` (addresses of arrays)
 (
     STEP, DENSE, AT, COMMIT, OBSERVE, PACE, DRIFT, INITIAL, FLUSH, RESTORE, WATCH, HAPPEN, REMEMBER, RHS, FACTOR, SOLVE,
-    PREPARE,
-) = range(17)  # fmt: skip
-S, P, IH, IHG, LU, W, ERR, TOL, MASK, THETA, POINT, OBS, DRIFTS, CONTROL, SEEN, NEWS, PAST, STAGE, PREPARED = range(19)
+    PREPARE, READ_DENSE, READ_AT, UNPACK, ROW,
+) = range(21)  # fmt: skip
+(
+    S, P, IH, IHG, LU, W, ERR, TOL, MASK, THETA, POINT, OBS, DRIFTS, CONTROL, SEEN, NEWS, PAST, STAGE, PREPARED, ROWS,
+) = range(20)  # fmt: skip
 
 
 def compiled(function: Callable[..., Any]) -> Any:

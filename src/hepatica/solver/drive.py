@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from hepatica.solver.calls import (
-    AT,
     COMMIT,
-    DENSE,
     DRIFT,
     DRIFTS,
     ERR,
@@ -26,9 +24,14 @@ from hepatica.solver.calls import (
     POINT,
     PREPARE,
     PREPARED,
+    READ_AT,
+    READ_DENSE,
+    ROW,
+    ROWS,
     STEP,
     THETA,
     TOL,
+    UNPACK,
     P,
     S,
     W,
@@ -150,7 +153,6 @@ def _refill(
             if not _begin(lane, r, tasks, base, y0, plan, timer, code, data, arrays):
                 status[r] = BAD
                 progress[0] += 1
-                _park(lane, s, p)
                 continue
             task[lane], segment[lane], k[lane], count[lane] = r, plan[0][tasks[r, 0]], 0, 0
             t[lane] = plan[1][segment[lane]]
@@ -166,10 +168,12 @@ def _refill(
                     status[r] = failed
                     progress[0] += 1
                     task[lane] = -1
-                    _park(lane, s, p)
                     continue
             fresh[lane], rejected[lane] = True, False
             active += 1
+        if task[lane] < 0 and k[lane] >= 0:
+            _park(lane, s, p)
+            k[lane] = -1
         any_fresh = any_fresh or fresh[lane]
     return following, active, any_fresh
 
@@ -230,20 +234,45 @@ def _due(accepted: bool, next_reading: int, times: Any, reach: float) -> Any:  #
 @compiled
 def _read(state: Any, arrays: Any, times: Any, timer: int, code: Any, data: Any, out: Any) -> None:
     """Read the observables wherever an accepted step passed a reading time."""
+    k, ok, reach = state[2], state[9], state[10]
+    for lane in range(ok.shape[0]):
+        if _due(ok[lane], k[lane], times, reach[lane]):
+            if arrays[15][0]:
+                _read_rows(state, arrays, times, code, data, out)
+            else:
+                _read_lanes(state, arrays, times, timer, code, data, out)
+            return
+
+
+@compiled
+def _read_rows(state: Any, arrays: Any, times: Any, code: Any, data: Any, out: Any) -> None:
+    """Read states: one lane and one time after the other, all states at once."""
+    task, k, t, h, ok, reach = state[0], state[2], state[4], state[5], state[9], state[10]
+    theta, rows, clock = arrays[6], arrays[14], arrays[15][1]
+    call2(code[UNPACK], (data[S], data[ROWS]))
+    for lane in range(task.shape[0]):
+        while _due(ok[lane], k[lane], times, reach[lane]):
+            theta[0] = (times[k[lane]] - t[lane]) / h[lane]
+            place = out.ctypes.data + 8 * out.shape[2] * (task[lane] * out.shape[1] + k[lane])
+            call3(code[ROW], (rows[lane].ctypes.data, data[THETA], place))
+            if clock >= 0:
+                out[task[lane], k[lane], clock] = times[k[lane]]
+            k[lane] += 1
+
+
+@compiled
+def _read_lanes(state: Any, arrays: Any, times: Any, timer: int, code: Any, data: Any, out: Any) -> None:
+    """Compute observables: all lanes at once, each at its own time."""
     task, k, t, h, ok, reach = state[0], state[2], state[4], state[5], state[9], state[10]
     theta, point, obs = arrays[6], arrays[7], arrays[8]
-    lanes = task.shape[0]
-    want = False
-    for lane in range(lanes):
-        want = want or _due(ok[lane], k[lane], times, reach[lane])
-    if want:
-        call1(code[DENSE], (data[S],))
+    lanes, want = task.shape[0], True
+    call1(code[READ_DENSE], (data[S],))
     while want:
         for lane in range(lanes):
             theta[lane] = 0.0
             if _due(ok[lane], k[lane], times, reach[lane]):
                 theta[lane] = (times[k[lane]] - t[lane]) / h[lane]
-        call3(code[AT], (data[S], data[THETA], data[POINT]))
+        call3(code[READ_AT], (data[S], data[THETA], data[POINT]))
         if timer >= 0:
             for lane in range(lanes):
                 if ok[lane] and k[lane] < times.shape[0]:
@@ -318,7 +347,7 @@ def advance(
     task stopped, ``culprit`` (task,): the state that stopped it; ``rest`` (task, state): where it settled.
     ``progress``: tasks done; a negative number asks to stop.
     """
-    s, p, err, drifts = arrays[0], arrays[1], arrays[4], arrays[9]
+    s, err, drifts = arrays[0], arrays[4], arrays[9]
     settling, lanes, size = settle > 0.0, err.shape[0], s.shape[0]
     task, h, end = np.full(lanes, -1, np.int64), np.ones(lanes), np.full(lanes, np.inf)
     segment, k, count = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
@@ -328,8 +357,6 @@ def advance(
     t, reach, part, stop = np.zeros(lanes), np.zeros(lanes), np.ones(lanes), np.full(lanes, np.inf)
     state = (task, segment, k, count, t, h, end, fresh, rejected, ok, reach, part, turned, stop)
     following, active, idle, pace = 0, 0, True, False
-    for lane in range(lanes):
-        _park(lane, s, p)
     while True:
         if idle:
             following, active, pace = _refill(
@@ -407,4 +434,3 @@ def advance(
                 turned[lane], watch[9][lane], watch[10][lane] = False, np.inf, np.inf
                 active -= 1
                 idle = True
-                _park(lane, s, p)

@@ -1,9 +1,11 @@
 """Aligned memory for one thread of the solver."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hepatica.compiler.kernel import Kernel, Tableau
+from hepatica.compiler.kernel import CLOCK, Kernel, Tableau
 from hepatica.solver.events import make_watch
 from hepatica.solver.past import make_memory
 
@@ -51,6 +53,11 @@ class Workspace:
         self.mask, self.theta, self.drifts = aligned(lanes), aligned(lanes), aligned(lanes)
         self.point = aligned(n, lanes)
         self.observed = aligned(max(1, len(kernel.observables)), lanes)
+        width = len(tableau.dense) + 2
+        # the polynomials of a step, observables side by side, in whole vectors of eight
+        self.rows = aligned(lanes, width, -(-len(kernel.observables) // 8) * 8 if kernel.plain else 0)
+        clock = kernel.observables.index(CLOCK) if kernel.plain and CLOCK in kernel.observables else -1
+        self.reading = np.array([kernel.plain, clock], np.int64)
         self.seen = aligned(max(1, conditions.seen), lanes)
         news = 2 * sum(1 + len(e.states) for e in conditions.events)
         self.news = aligned(max(1, news), lanes)
@@ -62,7 +69,7 @@ class Workspace:
             [a.ctypes.data for a in (
                 self.state, self.parameters, self.inverse, self.diagonal, self.lu, self.scratch, self.error, self.tolerance,
                 self.mask, self.theta, self.point, self.observed, self.drifts, self.control, self.seen, self.news, self.past,
-                self.state[:, STAGES], self.prepared,
+                self.state[:, STAGES], self.prepared, self.rows,
             )],
             np.int64,
         )  # fmt: skip
@@ -77,14 +84,17 @@ class Workspace:
         )
         functions = (
             *names, "initial", "flush_denormals", "restore_control", "watch", "happen", "remember", "rhs", "factor", "solve",
-            "prepare",
+            "prepare", f"read_dense_{tableau.name}", f"read_at_{tableau.name}",
+            f"unpack_{tableau.name}", f"row_{tableau.name}",
         )  # fmt: skip
-        self.code = np.array([kernel.addresses[name] for name in functions], np.int64)
+        # where observables are not states, they have no rows
+        self.code = np.array([kernel.addresses.get(name, 0) for name in functions], np.int64)
 
     @property
-    def arrays(self) -> tuple[Array, ...]:
+    def arrays(self) -> tuple[NDArray[Any], ...]:
         """The arrays that the control loop itself touches."""
         return (
             self.state, self.parameters, self.inverse, self.diagonal, self.error, self.mask, self.theta, self.point,
-            self.observed, self.drifts, self.seen, self.news, self.past, self.tolerance,
+            self.observed, self.drifts, self.seen, self.news, self.past, self.tolerance, self.rows,
+            self.reading,
         )  # fmt: skip

@@ -121,7 +121,7 @@ _SLOPE = """ %d4 = fmul double %c4, 4.0
 def write_past(layout: _Layout) -> str:
     """Write ``hp_past`` and ``hp_past_slope``: (addresses, quantity, time) of all lanes to values."""
     v = layout.vector
-    out = ["declare double @llvm.fma.f64(double, double, double)\n"]
+    out: list[str] = []
     for name, value, early in (("past", _VALUE, "%before"), ("past_slope", _SLOPE, "0.0")):
         out.append(_SCALAR.format(name=name, value=value, early=early, header=HEADER, coefficients=COEFFICIENTS))
         lines = [f"define {v} @hp_{name}({v} %bits, {v} %k, {v} %t) #0 {{"]
