@@ -326,3 +326,8 @@ def test_digest_depends_on_numbers_not_on_names() -> None:
     named = replace(base, parameters=(replace(base.parameters[0], name="synthesis"), base.parameters[1]))
     assert base.digest != faster.digest
     assert base.digest == named.digest
+
+
+def test_no_observables_and_all_of_them_are_two_kernels() -> None:
+    assert compile_model(turnover(), ()).observables == ()
+    assert compile_model(turnover()).observables == ("X",)

@@ -21,7 +21,7 @@ from hepatica.compiler.processor import Processor, assemble, this_processor
 from hepatica.compiler.schedule import schedule
 from hepatica.compiler.system import CLOCK, System, build_system
 from hepatica.compiler.tableaux import TABLEAUX
-from hepatica.compiler.targets.llvm import exported, write_ir
+from hepatica.compiler.targets.llvm import functions_of, write_ir
 from hepatica.compiler.targets.llvm_layout import layout_for
 from hepatica.compiler.targets.llvm_read import Readout
 from hepatica.model import Model
@@ -69,7 +69,8 @@ def compile_model(
     key = _key(model, wanted, width, chosen)
     found = disk.load(key) if cached else None
     if found is None:
-        description, code = generate(model, wanted, width, chosen)
+        description, text = write_model(model, wanted, width, chosen)
+        code = assemble(text, chosen)
         if cached:
             disk.store(key, description, code)
     else:
@@ -148,10 +149,10 @@ def _conditions(system: System) -> Conditions:
     )
 
 
-def generate(
+def write_model(
     model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor
-) -> tuple[dict[str, Any], bytes]:
-    """Give the description of a compiled model, and its object code."""
+) -> tuple[dict[str, Any], str]:
+    """Give the description of a compiled model, and its IR."""
     system = build_system(model, observables)
     programs, sizes = programs_of(system)
     layout = layout_for(lanes, METHODS, processor.kind)
@@ -160,10 +161,10 @@ def generate(
     description = {
         "states": system.states, "parameters": system.parameters, "observables": system.observables,
         "differential": system.differential, "indirect": system.indirect,
-        "conditions": asdict(_conditions(system)), "plain": bool(readout_of(system).states),
+        "conditions": asdict(_conditions(system)), "plain": bool(readout_of(system).states), "functions": functions_of(text),
         "p0": system.p0, "lanes": layout.lanes, "slots": layout.slots, "sizes": sizes,
     }  # fmt: skip
-    return description, assemble(text, processor)
+    return description, text
 
 
 def _link(
@@ -171,7 +172,7 @@ def _link(
 ) -> Kernel:
     engine = llvm.create_lljit_compiler(processor.machine(), use_jit_link=False)
     builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
-    names = exported(METHODS, plain=description["plain"])
+    names = description["functions"]
     for name in names:
         builder = builder.export_symbol(name)
     library = builder.link(engine, f"hepatica_{key[:16]}")
@@ -191,8 +192,8 @@ def _read_conditions(data: Mapping[str, Any]) -> Conditions:
 
 
 def _key(model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor) -> str:
-    wanted = model.observables if observables is None else observables
-    parts = (model.digest, wanted, lanes, processor, _fingerprint())
+    # without observables of its own, a model reads out everything when nothing is asked for
+    parts = (model.digest, observables, model.observables, lanes, processor, _fingerprint())
     return sha256(repr(parts).encode()).hexdigest()
 
 

@@ -82,9 +82,10 @@ class Workspace:
             "pace",
             "drift",
         )
+        some = "read_" if f"read_at_{tableau.name}" in kernel.addresses else ""
         functions = (
             *names, "initial", "flush_denormals", "restore_control", "watch", "happen", "remember", "rhs", "factor", "solve",
-            "prepare", f"read_dense_{tableau.name}", f"read_at_{tableau.name}",
+            "prepare", f"{some}dense_{tableau.name}", f"{some}at_{tableau.name}",
             f"unpack_{tableau.name}", f"row_{tableau.name}",
         )  # fmt: skip
         # where observables are not states, they have no rows

@@ -56,14 +56,12 @@ def write_readout(layout: Layout, tableau: Tableau, size: int, readout: Readout)
     """Write the continuous output of a method.
 
     ``dense`` gives the coefficients from the stages, ``at`` the values at ``theta`` into ``o``; ``read_dense`` and ``read_at``
-    do the same for the states that the observables name. ``unpack`` and ``row`` are written where the observables are states.
+    do the same for the states that the observables name, where these are not all. ``unpack`` and ``row`` are written where the
+    observables are states.
     """
     name = tableau.name
     out = _dense(layout, tableau, f"dense_{name}", f"at_{name}", size, "")
-    if len(readout.needed) in {0, size}:
-        aliases = (("dense", "ptr"), ("at", "ptr, ptr, ptr"))
-        out += "".join(f"@read_{kind}_{name} = alias void ({a}), ptr @{kind}_{name}\n" for kind, a in aliases)
-    else:
+    if 0 < len(readout.needed) < size:
         out += _dense(layout, tableau, f"read_dense_{name}", f"read_at_{name}", len(readout.needed), "needed")
     return out + (_unpack(layout, tableau, readout) + _row(tableau, readout) if readout.states else "")
 
