@@ -21,6 +21,8 @@ from hepatica.compiler.tableaux import TABLEAUX
 from hepatica.compiler.targets.llvm import Layout, exported, layout_for, write_ir
 from hepatica.errors import ComputationError
 from hepatica.model import Model
+from hepatica.model.codec import to_json
+from hepatica.sandbox import run
 
 METHODS = tuple(TABLEAUX.values())
 
@@ -56,7 +58,7 @@ def compile_model(
     key = _key(model, wanted, width)
     found = disk.load(key) if cached else None
     if found is None:
-        description, code = _generate(model, wanted, width)
+        description, code = (_generate_apart if model.foreign else generate)(model, wanted, width)
         if cached:
             disk.store(key, description, code)
     else:
@@ -115,7 +117,8 @@ def _conditions(system: System) -> Conditions:
     )
 
 
-def _generate(model: Model, observables: tuple[str, ...] | None, lanes: int) -> tuple[dict[str, Any], bytes]:
+def generate(model: Model, observables: tuple[str, ...] | None, lanes: int) -> tuple[dict[str, Any], bytes]:
+    """Give the description of a kernel, as JSON knows it, and its object code."""
     system = build_system(model, observables)
     programs, sizes = programs_of(system)
     layout = layout_for(lanes, METHODS)
@@ -127,6 +130,13 @@ def _generate(model: Model, observables: tuple[str, ...] | None, lanes: int) -> 
         "p0": system.p0, "lanes": layout.lanes, "slots": layout.slots, "sizes": sizes,
     }  # fmt: skip
     return description, _assemble(text)
+
+
+def _generate_apart(model: Model, observables: tuple[str, ...] | None, lanes: int) -> tuple[dict[str, Any], bytes]:
+    """Generate in the child process, which may crash, or take more time or memory than allowed, on a foreign model."""
+    arguments = {"observables": observables, "lanes": lanes}
+    description, code = run("generate", arguments, to_json(model), subject=f"model '{model.id}'", doing="compiling")
+    return dict(description), code
 
 
 def _assemble(text: str) -> bytes:
