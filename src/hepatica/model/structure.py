@@ -182,9 +182,7 @@ def _without_volume(model: Model) -> Iterator[Issue]:
     given |= {name for event in model.events for name, _ in event.assignments}
     algebraic = any(r.kind == "algebraic" for r in model.rules)
     flat = {
-        c.id: c.size
-        for c in model.compartments
-        if c.size <= 0 and c.id not in given and (c.constant or not algebraic)
+        c.id: c.size for c in model.compartments if c.size <= 0 and c.id not in given and (c.constant or not algebraic)
     }
     moving = {name for r in model.reactions for name, _ in (*r.reactants, *r.products)} if flat else set()
     for s in model.species:
