@@ -7,6 +7,7 @@ Each function takes what JSON knows and bytes, and gives the same; models travel
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from hepatica.compiler.compile import generate
@@ -20,7 +21,9 @@ Arguments = Mapping[str, Any]
 
 def read_sbml_here(arguments: Arguments, data: bytes) -> tuple[None, bytes]:
     """Read SBML; give the model, marked as foreign."""
-    model = read_document(data.decode("utf-8", errors="surrogatepass"), Place(name=arguments["name"]))
+    folder = arguments["folder"]
+    place = Place(name=arguments["name"], folder=None if folder is None else Path(folder))
+    model = read_document(data.decode("utf-8", errors="surrogatepass"), place)
     return None, to_json(replace(model, foreign=True))
 
 

@@ -44,7 +44,9 @@ def judge(arguments: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], by
         except UnicodeDecodeError:
             return report | {"outcome": "refused: not UTF-8", "text": ""}, b""
         reader = read_sbml_here if arguments["kind"] == "sbml" else read_antimony_here
-        model = from_json(reader({"name": "file"}, text.encode())[1])
+        model = from_json(reader({"name": "file", "folder": None}, text.encode())[1])
+        if arguments["until"] == "read":
+            return report | {"outcome": "read", "text": ""}, b""
         next_stage("check")
         find_issues(model)
         next_stage("compile")
@@ -52,9 +54,9 @@ def judge(arguments: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], by
         if kernel is None:
             return report | {"outcome": "compiled only: more states than are simulated here", "text": ""}, b""
         next_stage("simulate")
-        outcome, sentence, values = _simulate(kernel, compare=arguments["compare"])
+        outcome, sentence, values = _simulate(kernel)
         next_stage("")
-        report |= {"states": kernel.states, "observables": kernel.observables}
+        report |= {"names": kernel.observables, "amounts": [s.id for s in model.species if s.substance_only]}
         return report | {"outcome": outcome, "text": sentence}, values.tobytes()
     except HepaticaError as error:
         next_stage("")
@@ -68,11 +70,12 @@ def _compile(model: Model) -> Kernel | None:
     return kernel if len(kernel.states) <= MOST_STATES else None
 
 
-def _simulate(kernel: Kernel, *, compare: bool) -> tuple[str, str, Array]:
+def _simulate(kernel: Kernel) -> tuple[str, str, Array]:
     status, values = _by_kernel(kernel, TIMES, Tolerances(rtol=1e-6, atol=1e-9, limit=STEPS))
-    if not compare:
-        return f"simulated: {status.sentence}", "", values
-    wrong = _differs_at_points(kernel)
+    held = kernel.conditions
+    if held.events or held.delayed or kernel.differential < len(kernel.states):
+        return f"simulated: {status.sentence}, with what the reference does not do", "", values
+    wrong = _points_differ(kernel)
     if wrong:
         return "DISAGREEMENT: llvm and numpy at one point", wrong, values
     if status != Status.OK:
@@ -84,7 +87,7 @@ def _simulate(kernel: Kernel, *, compare: bool) -> tuple[str, str, Array]:
         other = _by_reference(kernel, rtol, atol)
         if other is None:
             return "simulated: completed, the reference did not", "", values
-        wrong = _differs(values, other, kernel.observables)
+        wrong = differs(values, other, kernel.observables)
         if not wrong:
             return "simulated: completed, as the reference", "", values
     return "DISAGREEMENT: llvm and numpy over time", wrong, values
@@ -96,7 +99,7 @@ def _by_kernel(kernel: Kernel, times: Array, tolerances: Tolerances) -> tuple[St
     return Status(int(run.status[0])), run.values[0]
 
 
-def _differs_at_points(kernel: Kernel) -> str:
+def _points_differ(kernel: Kernel) -> str:
     """Compare initial values and observables of machine code and reference."""
     reference = kernel.reference()
     status, values = _by_kernel(kernel, TIMES[:1], Tolerances(limit=1))
@@ -141,7 +144,7 @@ def _by_reference(kernel: Kernel, rtol: float, atol: float) -> Array | None:
         return reference.observe(found.y, np.repeat(p, len(TIMES), axis=1)).T
 
 
-def _differs(got: Array, want: Array, names: tuple[str, ...]) -> str:
+def differs(got: Array, want: Array, names: tuple[str, ...]) -> str:
     """Name the first observable that differs by more than 1e-3 of its largest value."""
     scale = np.abs(want).max(axis=0)
     far = np.abs(got - want) > 1e-3 * scale + 1e-6

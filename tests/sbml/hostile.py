@@ -213,11 +213,15 @@ ATTACKS: dict[str, tuple[Callable[[], str | bytes], str]] = {
     "undefined function": (lambda: ruled("<apply><ci>f</ci><cn>1</cn></apply>"), "f"),
     "undefined species": (lambda: model(reactions=reaction("r", cn("1"), "absent")), "absent"),
     "undefined compartment": (lambda: model(pools=species("S").replace('"c"', '"d"')), "d"),
-    "infinite constant": (lambda: ruled("<infinity/>"), "inf"),
     "overflowing constant": (lambda: ruled(cn("1e400")), "Failed to read a valid double value"),
-    "not a number": (lambda: ruled("<notanumber/>"), "nan"),
-    "infinite parameter": (lambda: model(parameters=parameter("x", "INF")), "inf"),
-    "nan parameter": (lambda: model(parameters=parameter("x", "NaN")), "nan"),
+    "used parameter of nan": (
+        lambda: model(parameters=parameter("x") + parameter("k", "NaN", "true"), rules=assignment("x", ci("k"))),
+        "parameter 'k' has no value; give it one",
+    ),
+    "infinite species": (
+        lambda: model(pools=species("S", 'initialConcentration="INF"'), reactions=reaction("r", ci("S"), "S")),
+        "the initial value of species 'S' is inf",
+    ),
     "nan compartment": (lambda: model(pools=species("S"), size="NaN"), "nan"),
     "negative compartment": (
         lambda: model(pools=species("S"), reactions=reaction("r", ci("S"), "S"), size="-1"),
@@ -236,7 +240,6 @@ ATTACKS: dict[str, tuple[Callable[[], str | bytes], str]] = {
     "two rules": (lambda: model(parameters=parameter("x"), rules=assignment("x", cn("1")) * 2), "x"),
     "rule of a constant": (lambda: model(parameters=parameter("x", constant="true"), rules=assignment("x", cn("1"))), "x"),
     "wrong number of arguments": (lambda: ruled(apply("divide", *[ci("a")] * 3), "a"), "x.xml"),
-    "piecewise of nothing": (lambda: ruled("<piecewise/>"), "x.xml"),
 }  # fmt: skip
 """What to write into ``x.xml``, and a part of the sentence that must come."""
 
@@ -266,7 +269,7 @@ TEXT_ATTACKS: dict[str, tuple[Callable[[], str | bytes], str]] = {
         lambda: "y0 := time;" + "".join(f"y{i} := y{i - 1} + 1;" for i in range(1, 400)),
         "formulas build on one another",
     ),
-    "infinite": (lambda: "x = inf", "inf"),
+    "infinite": (lambda: "species S; S = inf; S -> ; S", "the initial value of species 'S' is inf"),
     "overflow": (lambda: "x = 1e400", "x.ant:1: 1e400 is too large for a number"),
     "grouped digits": (lambda: "a = 1;\nx = 1_000", "x.ant:2: '1_000' is no number; write a space before a unit"),
     "Fortran": (lambda: "x := time*1d5", "x.ant:1: '1d5' is no number; write a space before a unit"),

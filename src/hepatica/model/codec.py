@@ -8,6 +8,7 @@ gets, they are carried.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -17,6 +18,8 @@ from hepatica.errors import FormatError
 from hepatica.model.expression import Apply, Expression, Number, Symbol
 from hepatica.model.network import Model
 
+_CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""Always the same objects: Python takes nan for equal to itself inside of tuples when it is one object."""
 _TUPLE, _SET, _MAPPING, _EXPRESSION = "t", "f", "m", "x"
 
 
@@ -47,7 +50,7 @@ def from_json(data: bytes) -> Model:
         When it is something else.
     """
     try:
-        content = json.loads(data)
+        content = json.loads(data, parse_constant=_CONSTANTS.__getitem__)
         model = _read(content["model"], _nodes(content["nodes"]))
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise FormatError(f"this is no model as hepatica writes it ({type(error).__name__}: {error}).") from error
