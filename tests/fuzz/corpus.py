@@ -16,7 +16,8 @@ MOST_BYTES = 120_000
 TEXTS = (
     "species A, B; A = 1; B = 0; A => B; k1*A; B => A; k2*B/(K + B); k1 = 0.3; k2 = 0.1; K = 0.5;",
     "compartment c = 2; species S in c, $X in c; S = 3; X = 1; J: X -> S; c*(v - k*S)\nv := piecewise(1, time < 3, 2)\nk = 0.2",
-    "function mm(s, V, K)\n V*s/(K + s)\nend\nmodel m()\nspecies S, P; S = 10; S -> P; mm(S, v, k); v = 1; k = 2;\nx := S/P; P = 1; y = 2; y' = 1\nend",
+    "function mm(s, V, K)\n V*s/(K + s)\nend\nmodel m()\nspecies S, P; S = 10; S -> P; mm(S, v, k); v = 1;\n"
+    "k = 2; x := S/P; P = 1; y = 2; y' = 1\nend",
     "x = 1; y = 0; x' = y; y' = -x; e := x^2 + y^2; z = e*2; n = log10(100); m := max(x, min(y, 0.5)) + abs(x) - exp(-y)",
 )  # fmt: skip
 

@@ -222,7 +222,7 @@ ATTACKS: dict[str, tuple[Callable[[], str | bytes], str]] = {
         lambda: model(pools=species("S", 'initialConcentration="INF"'), reactions=reaction("r", ci("S"), "S")),
         "the initial value of species 'S' is inf",
     ),
-    "nan compartment": (lambda: model(pools=species("S"), size="NaN"), "nan"),
+    "nan compartment": (lambda: model(pools=species("S"), size="NaN"), "compartment 'c' has no size; give it one"),
     "negative compartment": (
         lambda: model(pools=species("S"), reactions=reaction("r", ci("S"), "S"), size="-1"),
         "compartment 'c' has the size -1",
@@ -234,6 +234,18 @@ ATTACKS: dict[str, tuple[Callable[[], str | bytes], str]] = {
     "amount in an empty compartment": (
         lambda: model(pools=species("S", 'initialAmount="1"'), reactions=reaction("r", ci("S"), "S"), size="0"),
         "compartment 'c' has the size 0",
+    ),
+    "empty compartment that grows": (
+        lambda: model(pools=species("S", 'initialAmount="1"'), rules=rate("c", cn("1")), size="0").replace(
+            '"0" constant="true"', '"0" constant="false"'
+        ),
+        "compartment 'c' has the size 0",
+    ),
+    "wide formula in a submodel": (
+        lambda: ruled(apply("plus", *[ci("a")] * 400), "a").replace(
+            "<sbml ", '<sbml xmlns:k="http://www.sbml.org/sbml/level3/version1/comp/version1" k:required="true" '
+        ),
+        "a formula has more than 300 terms side by side",
     ),
     "duplicate parameters": (lambda: model(parameters=parameter("x") * 2), "x"),
     "one id for two kinds": (lambda: model(pools=species("x"), parameters=parameter("x")), "x"),

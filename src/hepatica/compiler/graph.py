@@ -240,16 +240,15 @@ class Graph:
             top = stack[-1]
             name, *rest = self.nodes[top]
             # the second factor of a product is looked at only where the first does not hold b
-            need = [int(c) for c in rest] if name in {"neg", "*", "+", "-"} else []
-            if name == "*" and memo.get(need[0]) is not None:
-                need = need[:1]
+            arguments = [int(c) for c in rest] if name in {"neg", "*", "+", "-"} else []
+            need = arguments[:1] if name == "*" and memo.get(arguments[0]) is not None else arguments
             missing = [c for c in need if c not in memo]
             if top in memo:
                 stack.pop()
             elif missing:
                 stack.append(missing[0])
             else:
-                memo[top] = self._combine_without(name, [int(c) for c in rest], [memo[c] for c in need])
+                memo[top] = self._combine_without(name, arguments, [memo[c] for c in need])
                 stack.pop()
         return memo[a]
 

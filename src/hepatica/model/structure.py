@@ -178,17 +178,19 @@ def _not_finite(model: Model) -> Iterator[Issue]:
 
 def _without_volume(model: Model) -> Iterator[Issue]:
     """A concentration needs a volume above zero, unless something else than the compartment's size gives it."""
-    given = {r.variable for r in model.rules} | {a.symbol for a in model.initial_assignments}
-    given |= {name for event in model.events for name, _ in event.assignments}
-    algebraic = any(r.kind == "algebraic" for r in model.rules)
-    flat = {
-        c.id: c.size for c in model.compartments if c.size <= 0 and c.id not in given and (c.constant or not algebraic)
+    at_start = {r.variable for r in model.rules if r.kind == "assignment"} | {
+        a.symbol for a in model.initial_assignments
     }
+    later = at_start | {r.variable for r in model.rules} | {n for e in model.events for n, _ in e.assignments}
+    algebraic = any(r.kind == "algebraic" for r in model.rules)
+    flat = {c.id: c.size for c in model.compartments if c.size <= 0 and (c.constant or not algebraic)}
     moving = {name for r in model.reactions for name, _ in (*r.reactants, *r.products)} if flat else set()
     for s in model.species:
         if s.compartment not in flat or s.substance_only:
             continue
-        if (s.id in moving and not s.boundary and not s.constant) or (s.amount and s.id not in given):
+        starts = s.amount and not {s.id, s.compartment} & at_start
+        moves = s.id in moving and s.compartment not in later and not (s.boundary or s.constant)
+        if starts or moves:
             message = (
                 f"compartment '{s.compartment}' has the size {flat[s.compartment]:g}, but species '{s.id}' needs a volume "
                 "above zero; give one."
