@@ -1,4 +1,4 @@
-# make study | test | conformance | check | bench | scaling | docs: each makes .venv from the pinned environment when it is missing.
+# make study | test | conformance | check | fuzz | bench | scaling | docs: each makes .venv from the pinned environment when it is missing.
 
 PYTHON ?= python3.12 python3.13 python3.14 python3 python
 FOUND := $(shell for p in $(PYTHON); do \
@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COVERAGE := 90
 
-.PHONY: study test conformance check bench scaling docs lock clean
+.PHONY: study test conformance check fuzz bench scaling docs lock clean
 
 study: .venv/run
 	$(BIN)/hepatica run studies/igf1r-sorafenib --out results/igf1r-sorafenib
@@ -25,6 +25,9 @@ check: .venv/dev
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	$(BIN)/hepatica check hcc
 	$(BIN)/hepatica check studies/igf1r-sorafenib
+
+fuzz: .venv/dev
+	$(BIN)/python -m tests.fuzz --inputs 50000
 
 bench: .venv/bench
 	$(BIN)/python benchmarks/engine.py --json results/bench/engine.json --markdown results/bench/engine.md

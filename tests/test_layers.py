@@ -14,10 +14,10 @@ SOURCE = Path(hepatica.__file__).parent
 TESTS = Path(__file__).parent
 ROWS = (
     ("errors",),
-    ("units", "evidence"),
+    ("units", "evidence", "sandbox"),
     ("model",),
     ("sbml", "compiler", "experiment"),
-    ("solver", "pharmacology", "ensemble"),
+    ("solver", "pharmacology", "ensemble", "isolated"),
     ("library", "simulation"),
     ("assays",),
     ("inference", "analysis"),

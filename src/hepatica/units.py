@@ -192,6 +192,17 @@ def _same_dimension(unit: str, to: str) -> bool:
     return bool(_unit(unit).dimensionality == _unit(to).dimensionality)
 
 
+def read_unit(unit: str) -> Any:
+    """Give a unit as pint has it; nothing means dimensionless.
+
+    Raises
+    ------
+    UnitError
+        When it is unknown.
+    """
+    return _unit(unit)
+
+
 def check_unit(unit: str) -> None:
     """Raise :class:`UnitError` when a unit is unknown; nothing is a unit too (dimensionless)."""
     if unit:

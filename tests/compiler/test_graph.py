@@ -94,3 +94,18 @@ def test_a_function_without_derivative_is_named() -> None:
     node = g.call("gamma", g.make("y", 0))
     with pytest.raises(UnsupportedError, match="the function 'gamma' has no derivative rule"):
         g.derivative(node, ("y", 0))
+
+
+def test_factors_are_found_in_long_and_in_doubling_formulas_without_recursion() -> None:
+    graph = Graph()
+    c, y = graph.make("p", 0), graph.make("y", 0)
+    total = graph.mul(c, y)
+    for k in range(1, 5000):
+        total = graph.add(total, graph.mul(c, graph.make("y", k)))
+    shortened = graph.divide_out(total, c)
+    assert (graph.leaves(shortened), len(graph.leaves(total))) == (graph.leaves(total) - {("p", 0)}, 5001)
+    doubled = graph.mul(c, y)
+    for _ in range(200):
+        doubled = graph.make("+", doubled, doubled)
+    assert ("p", 0) not in graph.leaves(graph.divide_out(doubled, c))
+    assert graph.divide_out(graph.add(total, y), c) == graph.mul(graph.add(total, y), graph.inv(c))

@@ -24,3 +24,9 @@ def sources():
 @pytest.fixture(scope="session")
 def model(sources):
     return assemble("toy", _TOY.MODULES, _TOY.ROWS, name="A toy", sources=sources)
+
+
+@pytest.fixture
+def isolated(monkeypatch):
+    """Run the reader in its child process, as users have it."""
+    monkeypatch.setenv("HEPATICA_SANDBOX", "on")

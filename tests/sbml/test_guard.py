@@ -17,7 +17,9 @@ def test_a_doctype_is_refused_before_entities_expand():
 
 
 def test_deep_nesting_is_refused():
-    with pytest.raises(HostileFileError, match=r"^x\.xml: refused because 'a' is nested more than 128 levels deep\.$"):
+    with pytest.raises(
+        HostileFileError, match=r"^x\.xml:1: refused because 'a' is nested more than 128 levels deep\.$"
+    ):
         guard_xml("<a>" * 6000 + "</a>" * 6000, "x.xml")
 
 
@@ -62,7 +64,7 @@ def test_import_is_refused():
 def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     with pytest.raises(NotFoundError, match="no file"):
         read_sbml(tmp_path / "absent.xml")
-    with pytest.raises(StorageError, match="cannot be read: Is a directory"):
+    with pytest.raises(StorageError, match="is no file; give the path of a model file"):
         read_text(tmp_path)
     odd = tmp_path / "odd.xml"
     odd.write_bytes(b"<sbml>\xff</sbml>")

@@ -248,3 +248,12 @@ def test_refusals(text, kind, message):
 def test_text_that_is_no_mathml():
     with pytest.raises(FormatError, match="the MathML cannot be read"):
         read_mathml("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("mantissa", "exponent", "value"),
+    [("1.1", "-5", 1.1e-5), ("1e-320", "3", 1e-317), ("123456789012345678901234", "2", 1.23456789012345678901234e25)],
+)
+def test_numbers_with_an_exponent_are_rounded_once(mantissa, exponent, value):
+    number = f'<cn type="e-notation">{mantissa}<sep/>{exponent}</cn>'
+    assert read_mathml(f'<math xmlns="http://www.w3.org/1998/Math/MathML">{number}</math>') == Number(value)

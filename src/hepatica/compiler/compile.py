@@ -25,6 +25,8 @@ from hepatica.compiler.targets.llvm import functions_of, write_ir
 from hepatica.compiler.targets.llvm_layout import layout_for
 from hepatica.compiler.targets.llvm_read import Readout
 from hepatica.model import Model
+from hepatica.model.codec import to_json
+from hepatica.sandbox import run
 
 METHODS = tuple(TABLEAUX.values())
 
@@ -69,8 +71,8 @@ def compile_model(
     key = _key(model, wanted, width, chosen)
     found = disk.load(key) if cached else None
     if found is None:
-        description, text = write_model(model, wanted, width, chosen)
-        code = assemble(text, chosen)
+        apart = model.foreign and processor is None
+        description, code = _generate_apart(model, wanted, width) if apart else generate(model, wanted, width, chosen)
         if cached:
             disk.store(key, description, code)
     else:
@@ -147,6 +149,22 @@ def _conditions(system: System) -> Conditions:
         fast=system.fast,
         powers=system.powers,
     )
+
+
+def generate(
+    model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor | None = None
+) -> tuple[dict[str, Any], bytes]:
+    """Give the description of a kernel, as JSON knows it, and its object code."""
+    chosen = processor or this_processor()
+    description, text = write_model(model, observables, lanes, chosen)
+    return description, assemble(text, chosen)
+
+
+def _generate_apart(model: Model, observables: tuple[str, ...] | None, lanes: int) -> tuple[dict[str, Any], bytes]:
+    """Generate in the child process, which may crash, or take more time or memory than allowed, on a foreign model."""
+    arguments = {"observables": observables, "lanes": lanes}
+    description, code = run("generate", arguments, to_json(model), subject=f"model '{model.id}'", doing="compiling")
+    return dict(description), code
 
 
 def write_model(

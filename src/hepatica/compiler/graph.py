@@ -233,23 +233,38 @@ class Graph:
         return self.div(a, b) if found is None else found
 
     def _without(self, a: Node, b: Node) -> Node | None:
-        if a == b:
-            return self.number(1.0)
-        entry = self.nodes[a]
-        if entry[0] == "neg":
-            inner = self._without(int(entry[1]), b)
-            return None if inner is None else self.neg(inner)
-        if entry[0] == "*":
-            x, y = int(entry[1]), int(entry[2])
-            for one, other in ((x, y), (y, x)):
-                rest = self._without(one, b)
+        """``a`` without its factor ``b``; each node once, and without recursion, for long sums are deep."""
+        memo: dict[Node, Node | None] = {b: self.number(1.0)}
+        stack = [a]
+        while stack:
+            top = stack[-1]
+            name, *rest = self.nodes[top]
+            # the second factor of a product is looked at only where the first does not hold b
+            arguments = [int(c) for c in rest] if name in {"neg", "*", "+", "-"} else []
+            need = arguments[:1] if name == "*" and memo.get(arguments[0]) is not None else arguments
+            missing = [c for c in need if c not in memo]
+            if top in memo:
+                stack.pop()
+            elif missing:
+                stack.append(missing[0])
+            else:
+                memo[top] = self._combine_without(name, arguments, [memo[c] for c in need])
+                stack.pop()
+        return memo[a]
+
+    def _combine_without(self, name: str, arguments: list[Node], rests: list[Node | None]) -> Node | None:
+        if name == "*":
+            for rest, other in zip(rests, reversed(arguments), strict=False):
                 if rest is not None:
                     return self.mul(rest, other)
-        if entry[0] in {"+", "-"}:
-            left, right = self._without(int(entry[1]), b), self._without(int(entry[2]), b)
-            if left is not None and right is not None:
-                return self.add(left, right) if entry[0] == "+" else self.sub(left, right)
-        return None
+        first, *second = rests or [None]
+        if first is None or name == "*":
+            return None
+        if name == "neg":
+            return self.neg(first)
+        if second[0] is None:
+            return None
+        return self.add(first, second[0]) if name == "+" else self.sub(first, second[0])
 
     def leaves(self, node: Node) -> frozenset[Leaf]:
         """Give the states and parameters that a node depends on."""

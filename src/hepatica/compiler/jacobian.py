@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from hepatica.compiler.graph import Node
 from hepatica.compiler.system import System
+from hepatica.errors import UnsupportedError
+
+MAX_PARTIALS = 500_000
+MAX_OPERATIONS = 2_000_000
+"""Of one factorisation; 318,000 is the most that any of the public models takes whose results are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +29,19 @@ class Jacobian:
 
 
 def build_jacobian(system: System) -> Jacobian:
-    """Differentiate every flux with respect to every state it names."""
+    """Differentiate every flux with respect to every state it names.
+
+    Raises
+    ------
+    UnsupportedError
+        When there are more than 500,000 such pairs.
+    """
     graph = system.graph
+    pairs = sum(len(graph.leaves(rate)) for rate in system.rates)
+    if pairs > MAX_PARTIALS:
+        raise UnsupportedError(
+            f"the rates of the model name {pairs} states and parameters together; at most {MAX_PARTIALS} can be compiled."
+        )
     partials: list[Node] = []
     entries: dict[tuple[int, int], list[tuple[int, float]]] = {}
     for rate, changes in zip(system.rates, system.stoichiometry, strict=True):
@@ -68,7 +84,13 @@ def plan_elimination(size: int, pattern: Iterable[tuple[int, int]]) -> Eliminati
     """Order the pivots by Markowitz's count on the diagonal and record the fill-in.
 
     Source: H. M. Markowitz, Management Science 1957;3:255-269.
+
+    Raises
+    ------
+    UnsupportedError
+        When the factorisation takes more than two million operations: everything depends on everything.
     """
+    operations = 0
     rows = [{i} for i in range(size)]
     columns = [{i} for i in range(size)]
     for i, j in pattern:
@@ -82,6 +104,12 @@ def plan_elimination(size: int, pattern: Iterable[tuple[int, int]]) -> Eliminati
         left.discard(pivot)
         order.append(pivot)
         right[pivot], below[pivot] = rows[pivot] - {pivot}, columns[pivot] - {pivot}
+        operations += len(right[pivot]) * len(below[pivot])
+        if operations > MAX_OPERATIONS:
+            raise UnsupportedError(
+                f"the {size} states of the model depend on each other so densely that a step takes more than "
+                f"{MAX_OPERATIONS} operations, which cannot be compiled."
+            )
         for i in below[pivot]:
             for j in right[pivot] - rows[i]:
                 columns[j].add(i)

@@ -1,5 +1,6 @@
 """What each name of a model is to the solver: a state, a parameter, or computed from them."""
 
+import math
 from collections.abc import Iterator
 
 from hepatica.errors import ModelError
@@ -73,7 +74,9 @@ class Names:
             if species.amount == species.substance_only:
                 return species.initial
             size = self.sizes[species.compartment]
-            return species.initial / size if species.amount else species.initial * size
+            if not species.amount:
+                return species.initial * size
+            return species.initial / size if size else math.nan
         if name in self.sizes:
             return self.sizes[name]
         return next(p.value for p in self.model.parameters if p.id == name)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 
 from hepatica.evidence import BASES, EXPERIMENT
 from hepatica.model.balance import check_balance
+from hepatica.model.codec import to_json
 from hepatica.model.conservation import moieties
 from hepatica.model.expression import symbols
 from hepatica.model.issue import Issue
 from hepatica.model.network import Model, Parameter
 from hepatica.model.structure import check_structure, formulas, place
+from hepatica.sandbox import run
 
 
 def check_model(model: Model) -> tuple[Issue, ...]:
@@ -27,7 +29,20 @@ def check_model(model: Model) -> tuple[Issue, ...]:
         Errors first. Structure (duplicate, undefined, circular, not finite), units of every formula, parameters
         (used, sourced, bounds, prior), species (annotated, reachable), moieties. Empty when the model is clean. When
         the structure is wrong, the rest is not looked at.
+
+    Raises
+    ------
+    HostileFileError
+        When a model from a foreign file takes more time or memory than allowed.
     """
+    if not model.foreign:
+        return find_issues(model)
+    found, _ = run("check", {}, to_json(model), subject=f"model '{model.id}'", doing="checking")
+    return tuple(Issue(severity=severity, where=where, message=message) for severity, where, message in found)
+
+
+def find_issues(model: Model) -> tuple[Issue, ...]:
+    """Give what :func:`check_model` gives, found in this process."""
     issues = list(check_structure(model))
     if not issues:
         issues = [issue for check in CHECKS for issue in check(model)]

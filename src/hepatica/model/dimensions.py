@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from hepatica.units import check_unit, registry
+from hepatica.units import read_unit, registry
 
 _SI_NAMES = {
     "meter": "m",
@@ -53,7 +53,7 @@ class Unit:
         powers = dict(self.powers)
         for base, power in other.powers:
             powers[base] = round(powers.get(base, 0.0) + exponent * power, 9)
-        return Unit(self.factor * other.factor**exponent, _sorted(powers))
+        return Unit(self.factor * _raised(other.factor, exponent), _sorted(powers))
 
     def power(self, exponent: float) -> "Unit":
         """Give this unit to a power."""
@@ -72,6 +72,14 @@ class Unit:
 DIMENSIONLESS = Unit(1.0)
 
 
+def _raised(factor: float, exponent: float) -> float:
+    """Give a power, infinite where it is too large for a number."""
+    try:
+        return float(factor**exponent)
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
+
+
 def _sorted(powers: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     return tuple(sorted((base, float(power)) for base, power in powers.items() if power))
 
@@ -87,8 +95,7 @@ def parse_unit(text: str) -> Unit:
     """
     if not text.strip():
         return DIMENSIONLESS
-    check_unit(text)
-    unit = registry().parse_units(text)
+    unit = read_unit(text)
     root = registry().Quantity(1.0, unit).to_root_units()
     # pint keeps the names of dimensionless units (fold, OD, radian) as roots; only a count means more than a number
     powers = {str(b): float(str(power)) for b, power in root.unit_items() if registry().get_dimensionality(str(b))}
@@ -115,10 +122,11 @@ def _text(unit: Unit) -> str:
             axes.append([(token, factor, power) for token, factor in tokens])
     axes.extend([[(_SI_NAMES.get(base, base), 1.0, power)] for base, power in powers.items()])
     choices = list(itertools.product(*axes))
-    for choice in choices:
-        if math.isclose(math.prod(f**p for _, f, p in choice), unit.factor, rel_tol=1e-9):
+    sizes = [math.prod(_raised(f, p) for _, f, p in choice) for choice in choices]
+    for choice, size in zip(choices, sizes, strict=True):
+        if size > 0 and math.isclose(size, unit.factor, rel_tol=1e-9):
             return _join([(token, power) for token, _, power in choice])
-    numbers = [f"{unit.factor / math.prod(f**p for _, f, p in choice):.12g}" for choice in choices]
+    numbers = [f"{unit.factor / size if size else math.inf:.12g}" for size in sizes]
     number, choice = min(zip(numbers, choices, strict=True), key=lambda pair: len(pair[0]))
     return f"{number}*{_join([(token, power) for token, _, power in choice])}"
 

@@ -169,6 +169,8 @@ class Model:
         The literature record that evidence keys point to.
     origin
         ``{id: "file:line"}`` where an element was written, for error messages.
+    foreign
+        Whether it was read from a file of unknown hands, and is compiled in a child process for that.
     """
 
     id: str
@@ -184,6 +186,7 @@ class Model:
     observables: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
+    foreign: bool = field(default=False, compare=False)
 
     @cached_property
     def digest(self) -> str:

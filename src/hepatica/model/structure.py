@@ -1,8 +1,9 @@
 """Whether a model is consistent enough to be computed."""
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from hepatica.errors import ModelError, did_you_mean
@@ -10,14 +11,16 @@ from hepatica.model.expression import Expression, symbols, symbols_now
 from hepatica.model.issue import Issue
 from hepatica.model.network import Model
 
+MOST_NAMES, MOST_HINTS = 20_000, 5
+
 
 def check_structure(model: Model) -> tuple[Issue, ...]:
     """Give every contradiction that makes a model impossible to compute.
 
     Ids are unique, every name is defined, nothing is determined twice, no assignment rule depends on itself, and every
-    number is finite.
+    number is finite, and where amounts are turned into concentrations there is a volume.
     """
-    checks = (_duplicates, _undefined, _determined_twice, _loops, _not_finite)
+    checks = (_duplicates, _undefined, _determined_twice, _loops, _not_finite, _without_volume)
     return tuple(issue for check in checks for issue in check(model))
 
 
@@ -63,33 +66,39 @@ def _duplicates(model: Model) -> Iterator[Issue]:
 
 
 def _undefined(model: Model) -> Iterator[Issue]:
+    hints = itertools.count()
+
+    def hint(name: str, near: Collection[str]) -> str:
+        # looking for near names takes long where there are thousands
+        return did_you_mean(name, near) if len(near) <= MOST_NAMES and next(hints) < MOST_HINTS else ""
+
     compartments = {c.id for c in model.compartments}
     species = {s.id for s in model.species}
     parameters = {p.id for p in model.parameters}
     known = compartments | species | parameters | {r.id for r in model.reactions}
     for s in model.species:
         if s.compartment not in compartments:
-            hint = did_you_mean(s.compartment, compartments)
-            yield _error(model, s.id, f"species '{s.id}' lies in no compartment '{s.compartment}'.{hint}")
+            near = hint(s.compartment, compartments)
+            yield _error(model, s.id, f"species '{s.id}' lies in no compartment '{s.compartment}'.{near}")
     for reaction in model.reactions:
         for name in dict.fromkeys([n for n, _ in (*reaction.reactants, *reaction.products)] + list(reaction.modifiers)):
             if name not in species:
-                yield _error(model, reaction.id, f"no species '{name}'.{did_you_mean(name, species)}")
+                yield _error(model, reaction.id, f"no species '{name}'.{hint(name, species)}")
         for _, number in (*reaction.reactants, *reaction.products):
             if isinstance(number, str) and number not in parameters:
-                yield _error(model, reaction.id, f"no stoichiometry '{number}'.{did_you_mean(number, parameters)}")
+                yield _error(model, reaction.id, f"no stoichiometry '{number}'.{hint(number, parameters)}")
     for element, what, expression in formulas(model):
         for name in sorted(symbols(expression) - known):
-            yield _error(model, element, f"no species or parameter '{name}' for {what}.{did_you_mean(name, known)}")
+            yield _error(model, element, f"no species or parameter '{name}' for {what}.{hint(name, known)}")
     for s in model.species:
         if s.conversion and s.conversion not in parameters:
-            hint = did_you_mean(s.conversion, parameters)
-            yield _error(model, s.id, f"species '{s.id}' has no conversion factor '{s.conversion}'.{hint}")
+            near = hint(s.conversion, parameters)
+            yield _error(model, s.id, f"species '{s.id}' has no conversion factor '{s.conversion}'.{near}")
     targets = [r.variable for r in model.rules if r.kind != "algebraic"] + [a.symbol for a in model.initial_assignments]
     targets += [variable for event in model.events for variable, _ in event.assignments]
     for name in [*targets, *model.observables]:
         if name not in (known if name in model.observables else known - {r.id for r in model.reactions}):
-            yield _error(model, name, f"no species or parameter '{name}'.{did_you_mean(name, known)}")
+            yield _error(model, name, f"no species or parameter '{name}'.{hint(name, known)}")
 
 
 def _determined_twice(model: Model) -> Iterator[Issue]:
@@ -167,3 +176,25 @@ def _not_finite(model: Model) -> Iterator[Issue]:
     for element, what, value in values:
         if not math.isfinite(value):
             yield _error(model, element, f"{what} {value}; expected a finite number.")
+
+
+def _without_volume(model: Model) -> Iterator[Issue]:
+    """A concentration needs a volume above zero, unless something else than the compartment's size gives it."""
+    at_start = {r.variable for r in model.rules if r.kind == "assignment"} | {
+        a.symbol for a in model.initial_assignments
+    }
+    later = at_start | {r.variable for r in model.rules} | {n for e in model.events for n, _ in e.assignments}
+    algebraic = any(r.kind == "algebraic" for r in model.rules)
+    flat = {c.id: c.size for c in model.compartments if c.size <= 0 and (c.constant or not algebraic)}
+    moving = {name for r in model.reactions for name, _ in (*r.reactants, *r.products)} if flat else set()
+    for s in model.species:
+        if s.compartment not in flat or s.substance_only:
+            continue
+        starts = s.amount and not {s.id, s.compartment} & at_start
+        moves = s.id in moving and s.compartment not in later and not (s.boundary or s.constant)
+        if starts or moves:
+            message = (
+                f"compartment '{s.compartment}' has the size {flat[s.compartment]:g}, but species '{s.id}' needs a volume "
+                "above zero; give one."
+            )
+            yield _error(model, s.compartment, message)

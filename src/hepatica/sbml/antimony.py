@@ -14,6 +14,7 @@ from hepatica.errors import FormatError, InputError, ModelError, UnitError, did_
 from hepatica.evidence import Evidence, Source
 from hepatica.model.network import Model, Parameter, Prior
 from hepatica.sbml.annotation import make_prior
+from hepatica.sbml.apart import read_apart
 from hepatica.sbml.guard import guard_antimony, read_text
 from hepatica.sbml.read import Place, read_document
 from hepatica.sbml.source import Scan, scan_antimony
@@ -23,11 +24,12 @@ from hepatica.units import check_unit
 
 _ONE_AT_A_TIME = Lock()  # libAntimony keeps what it read in the process
 _LINE = re.compile(r"^(?:Error in model string, )?line (\d+):\s*", re.IGNORECASE)
+MAX_QUOTE = 300
 _COLUMNS = ("parameterId", "nominalValue", "unit")
 
 
 def read_antimony(path: Path | str | None = None, *, text: str | None = None) -> Model:
-    """Read a model in Antimony.
+    """Read a model in Antimony, in a child process with limits.
 
     Parameters
     ----------
@@ -60,8 +62,13 @@ def read_antimony(path: Path | str | None = None, *, text: str | None = None) ->
         raise InputError("give read_antimony either a path or a text.")
     name = "Antimony text" if path is None else Path(path).name
     content = read_text(Path(path)) if path is not None else text or ""
-    guard_antimony(content, name)
-    return _read([(name, content)], name)
+    return read_apart("read_antimony", content, name)
+
+
+def read_text_here(text: str, name: str) -> Model:
+    """Read an Antimony text in this process."""
+    guard_antimony(text, name)
+    return _read([(name, text)], name)
 
 
 def assemble(
@@ -187,6 +194,8 @@ def _located(message: str | None, lines: Sequence[tuple[str, int]]) -> str:
     if match:
         file, number = lines[min(max(int(match[1]), 1), len(lines)) - 1]
         where, text = f"{file}:{number}", text[match.end() :]
+    if len(text) > MAX_QUOTE:
+        text = f"{text[: MAX_QUOTE // 2]} ... {text[-MAX_QUOTE // 2 :]}"
     return f"{where}: Antimony cannot read this: {text.removesuffix('.')}."
 
 

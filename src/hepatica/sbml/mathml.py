@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree
 
@@ -137,7 +138,7 @@ class MathReader:
 
     def _number(self, node: Any, kind: int) -> Expression:
         if kind == libsbml.AST_REAL_E:  # libSBML's own product of mantissa and power is rounded twice
-            value = float(f"{node.getMantissa()!r}e{node.getExponent()}")
+            value = float(f"{Decimal(repr(node.getMantissa())):f}e{node.getExponent()}")
         else:
             value = _CONSTANTS[kind] if kind in _CONSTANTS else float(node.getValue())
         return Number(value)

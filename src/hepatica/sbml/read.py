@@ -23,6 +23,7 @@ from hepatica.model.network import (
 )  # fmt: skip
 from hepatica.model.structure import formulas, require_structure
 from hepatica.sbml.annotation import read_annotations, read_evidence, read_observables
+from hepatica.sbml.apart import read_apart
 from hepatica.sbml.flatten import flatten_hierarchy
 from hepatica.sbml.guard import guard_xml, read_text
 from hepatica.sbml.mathml import MathReader
@@ -62,7 +63,7 @@ class Place:
 
 
 def read_sbml(source: Path | str) -> Model:
-    """Read a model in SBML Level 2 or 3.
+    """Read a model in SBML Level 2 or 3, in a child process with limits.
 
     Function definitions are expanded, local parameters renamed ``reaction.parameter``, named stoichiometries made
     parameters, and units turned into readable texts (``1/(nM*min)``). Constraints are left out: they change no number.
@@ -80,7 +81,7 @@ def read_sbml(source: Path | str) -> Model:
     Raises
     ------
     HostileFileError
-        Refused before libSBML saw it.
+        Refused before libSBML saw it; or reading it crashed, or took more time or memory than allowed.
     FormatError
         No SBML that libSBML can read, with file and line.
     UnsupportedError
@@ -89,13 +90,13 @@ def read_sbml(source: Path | str) -> Model:
         A contradiction: undefined or duplicate names, missing values, circular rules.
     """
     if isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith("<"):
-        return read_document(source.lstrip("\ufeff"), Place(name="SBML text"))
+        return read_apart("read_sbml", source.lstrip("\ufeff"), "SBML text")
     path = Path(source)
-    return read_document(read_text(path), Place(name=path.name, folder=path.parent))
+    return read_apart("read_sbml", read_text(path), path.name, folder=path.parent)
 
 
 def read_document(text: str, place: Place) -> Model:
-    """Read SBML text whose elements stand at a known place."""
+    """Read SBML text whose elements stand at a known place, in this process."""
     guard_xml(text, place.name)
     flat = flatten_hierarchy(text, place.name, place.folder)
     if flat is not text:

@@ -1,5 +1,6 @@
 """Where the names of an Antimony text stand: declarations, assignments, reactions, first mentions."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _DECLARED = re.compile(r"\s*\$?([A-Za-z_]\w*)\s*(?:in\s+\w+)?\s*((?::|')?=(?![=>
 _ASSIGNMENT = re.compile(r"\s*\$?([A-Za-z_]\w*)\s*(?:in\s+\w+\s*)?((?::|')?=)(?![=>])")
 _LABEL = re.compile(r"\s*([A-Za-z_]\w*)\s*:(?!=)")
 _PLACED = re.compile(r"\s*\$?([A-Za-z_]\w*)\s+in\s+\w+\s*$")
+_NUMBER = re.compile(r"(?<![\w.])(?>((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))([A-Za-z_]\w*)?")
+_ARROW = re.compile(r"[-=]>|-\||-o|-\(")
 _UNIT = re.compile(r"\s*unit\s+([A-Za-z_]\w*)\s*=")
 _HAS = re.compile(r"\s*\w+\s+has\s+([A-Za-z_]\w*)\s*$")
 MAX_CHAIN = 150
@@ -62,7 +65,7 @@ def scan_antimony(parts: Sequence[tuple[str, str]]) -> Scan:
     ModelError
         When a name is given, or a reaction named, twice (Antimony keeps the last one in silence), or depends on itself.
     FormatError
-        When an id or operator is not ASCII.
+        When an id or operator is not ASCII, or a number is one for Antimony in part only.
     HostileFileError
         When more than 150 rules or 32 functions build on one another.
     UnsupportedError
@@ -70,18 +73,19 @@ def scan_antimony(parts: Sequence[tuple[str, str]]) -> Scan:
     """
     declared: dict[str, str] = {}
     mentioned: dict[str, str] = {}
-    given: dict[tuple[str, str], str] = {}
+    given: dict[tuple[str, str], tuple[int, str]] = {}
     units_defined: set[str] = set()
     units_used: set[str] = set()
     blocks = 0
     needs: dict[str, set[str]] = {}
     in_function = ""
-    for where, statement in _statements(parts):
+    for number, (where, statement) in enumerate(_statements(parts)):
         if not statement.isascii():
             odd = next(c for c in statement if not c.isascii())
             raise FormatError(
                 f"{where}: {odd!r} is no ASCII letter; Antimony takes others in quotes and comments only."
             )
+        _check_numbers(statement, where)
         names = _NAME.findall(statement)
         if _END.match(statement) or _FUNCTION.match(statement):
             in_function = names[1] if names[0] == "function" and len(names) > 1 else ""
@@ -100,8 +104,8 @@ def scan_antimony(parts: Sequence[tuple[str, str]]) -> Scan:
         if has := _HAS.match(statement):
             units_used.add(has[1])
         for name, role in _roles(statement):
-            if role and given.setdefault((name, role), where) != where:
-                raise ModelError(f"{where}: '{name}' is given twice, first at {given[name, role]}; keep one.")
+            if role and given.setdefault((name, role), (number, where)) != (number, where):
+                raise ModelError(f"{where}: '{name}' is given twice, first at {given[name, role][1]}; keep one.")
             declared.setdefault(name, where)
             if role in {"=", ":="} and not _DECLARATION.match(statement):
                 needs.setdefault(name, set()).update(names)
@@ -116,6 +120,17 @@ def scan_antimony(parts: Sequence[tuple[str, str]]) -> Scan:
         units_used=frozenset(units_used),
         block_end=_block_end(parts[0][1]) if blocks else 0,
     )
+
+
+def _check_numbers(statement: str, where: str) -> None:
+    """Refuse numbers of which Antimony takes the front and makes a unit of the rest: 1_000, 0x10, 1d5, 1e400."""
+    if _ARROW.search(statement):  # 2A => B
+        return
+    for number in _NUMBER.finditer(statement):
+        if number[2]:
+            raise FormatError(f"{where}: '{number[0]}' is no number; write a space before a unit.")
+        if float(number[1]) == math.inf:
+            raise FormatError(f"{where}: {number[1]} is too large for a number.")
 
 
 def _guard_chains(needs: dict[str, set[str]], declared: dict[str, str], name: str) -> None:

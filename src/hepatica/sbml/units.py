@@ -22,6 +22,7 @@ _TO_KIND = {
     "mole": "mole", "litre": "litre", "meter": "metre", "second": "second", "gram": "gram", "count": "item",
     "cell_count": "item", "ampere": "ampere", "kelvin": "kelvin", "candela": "candela",
 }  # fmt: skip
+MOST_POWER = 20
 _AVOGADRO = 6.02214179e23
 
 
@@ -55,6 +56,8 @@ def from_parts(parts: Sequence[UnitPart]) -> Unit | None:
         if not (math.isfinite(factor) and factor > 0 and abs(part.exponent) < 20):
             return None
         total = total.times(Unit(factor).times(kind), part.exponent)
+        if not 0 < total.factor < math.inf or any(abs(power) > MOST_POWER for _, power in total.powers):
+            return None
     return total
 
 

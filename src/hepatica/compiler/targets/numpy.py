@@ -12,7 +12,7 @@ from hepatica.compiler.lower import Program
 Lanes = NDArray[np.float64]
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
-    "+": np.add, "-": np.subtract, "*": np.multiply, "neg": np.negative, "inv": lambda a: 1.0 / a, "div": np.divide,
+    "+": np.add, "-": np.subtract, "*": np.multiply, "neg": np.negative, "inv": lambda a: np.divide(1.0, a), "div": np.divide,
     "fma": lambda a, b, c: a * b + c,
     "fms": lambda a, b, c: a * b - c, "fnma": lambda a, b, c: c - a * b, "pow": np.power,
     "exp": np.exp, "ln": np.log, "sqrt": np.sqrt, "abs": np.abs,

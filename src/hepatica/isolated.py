@@ -1,0 +1,45 @@
+"""What the child process runs on behalf of the readers, the checks and the compiler; asked for by name only.
+
+Each function takes what JSON knows and bytes, and gives the same; models travel as
+:func:`~hepatica.model.codec.to_json` writes them.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hepatica.compiler.compile import generate
+from hepatica.model.check import find_issues
+from hepatica.model.codec import from_json, to_json
+from hepatica.sbml.antimony import read_text_here
+from hepatica.sbml.read import Place, read_document
+
+Arguments = Mapping[str, Any]
+
+
+def read_sbml_here(arguments: Arguments, data: bytes) -> tuple[None, bytes]:
+    """Read SBML; give the model, marked as foreign."""
+    folder = arguments["folder"]
+    place = Place(name=arguments["name"], folder=None if folder is None else Path(folder))
+    model = read_document(data.decode("utf-8", errors="surrogatepass"), place)
+    return None, to_json(replace(model, foreign=True))
+
+
+def read_antimony_here(arguments: Arguments, data: bytes) -> tuple[None, bytes]:
+    """Read Antimony; give the model, marked as foreign."""
+    model = read_text_here(data.decode("utf-8", errors="surrogatepass"), arguments["name"])
+    return None, to_json(replace(model, foreign=True))
+
+
+def check_here(_arguments: Arguments, data: bytes) -> tuple[list[list[str]], bytes]:
+    """Check a model; give severity, place and message of every issue."""
+    return [[issue.severity, issue.where, issue.message] for issue in find_issues(from_json(data))], b""
+
+
+def generate_here(arguments: Arguments, data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Generate the description and the object code of a model's kernel."""
+    wanted = arguments["observables"]
+    description, code = generate(from_json(data), None if wanted is None else tuple(wanted), arguments["lanes"])
+    return json.loads(json.dumps(description)), code
