@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hepatica.compiler.compile import generate
+from hepatica.compiler.processor import Processor
 from hepatica.model.check import find_issues
 from hepatica.model.codec import from_json, to_json
 from hepatica.sbml.antimony import read_text_here
@@ -40,6 +41,7 @@ def check_here(_arguments: Arguments, data: bytes) -> tuple[list[list[str]], byt
 
 def generate_here(arguments: Arguments, data: bytes) -> tuple[dict[str, Any], bytes]:
     """Generate the description and the object code of a model's kernel."""
-    wanted = arguments["observables"]
-    description, code = generate(from_json(data), None if wanted is None else tuple(wanted), arguments["lanes"])
+    wanted, processor = arguments["observables"], Processor(**arguments["processor"])
+    observables = None if wanted is None else tuple(wanted)
+    description, code = generate(from_json(data), observables, arguments["lanes"], processor)
     return json.loads(json.dumps(description)), code

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from hepatica.cli import main
@@ -111,11 +112,21 @@ def test_a_model_that_blows_up_ends_in_a_status(formula, status):
     found = read_sbml(model(parameters=parameter("x", "10"), rules=rate("x", formula)))
     kernel = compile_model(found, cached=False)
     plan, task = plan_after([[]], equilibrated=False), [[0, 0, -1]]
-    import numpy as np
-
     run = integrate(kernel, plan, np.array(task), kernel.p0[None, :], np.array([0.0, 100.0]), tolerances=Tolerances())
     assert Status(int(run.status[0])) in {status, Status.STEP_LIMIT, Status.NOT_FINITE, Status.STEP_TOO_SMALL}
     assert np.isnan(run.values[0, -1]).all()
+
+
+def test_a_rate_that_switches_without_end_keeps_to_the_step_limit():
+    """The larger x, the faster its rate climbs the next stair."""
+    found = read_sbml(
+        model(parameters=parameter("x", "1.5"), rules=rate("x", apply("ceiling", apply("times", ci("x"), ci("x")))))
+    )
+    kernel = compile_model(found, cached=False)
+    plan, base = plan_after([[]], equilibrated=False), kernel.p0[None, :]
+    run = integrate(kernel, plan, np.array([[0, 0, -1]]), base, np.array([0.0, 10.0]), tolerances=Tolerances(limit=300))
+    assert Status(int(run.status[0])) == Status.STEP_LIMIT
+    assert run.steps == 300
 
 
 def test_what_is_no_file_is_not_read(tmp_path):

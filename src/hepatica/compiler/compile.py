@@ -71,8 +71,7 @@ def compile_model(
     key = _key(model, wanted, width, chosen)
     found = disk.load(key) if cached else None
     if found is None:
-        apart = model.foreign and processor is None
-        description, code = _generate_apart(model, wanted, width) if apart else generate(model, wanted, width, chosen)
+        description, code = (_generate_apart if model.foreign else generate)(model, wanted, width, chosen)
         if cached:
             disk.store(key, description, code)
     else:
@@ -151,22 +150,6 @@ def _conditions(system: System) -> Conditions:
     )
 
 
-def generate(
-    model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor | None = None
-) -> tuple[dict[str, Any], bytes]:
-    """Give the description of a kernel, as JSON knows it, and its object code."""
-    chosen = processor or this_processor()
-    description, text = write_model(model, observables, lanes, chosen)
-    return description, assemble(text, chosen)
-
-
-def _generate_apart(model: Model, observables: tuple[str, ...] | None, lanes: int) -> tuple[dict[str, Any], bytes]:
-    """Generate in the child process, which may crash, or take more time or memory than allowed, on a foreign model."""
-    arguments = {"observables": observables, "lanes": lanes}
-    description, code = run("generate", arguments, to_json(model), subject=f"model '{model.id}'", doing="compiling")
-    return dict(description), code
-
-
 def write_model(
     model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor
 ) -> tuple[dict[str, Any], str]:
@@ -183,6 +166,23 @@ def write_model(
         "p0": system.p0, "lanes": layout.lanes, "slots": layout.slots, "sizes": sizes,
     }  # fmt: skip
     return description, text
+
+
+def generate(
+    model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor
+) -> tuple[dict[str, Any], bytes]:
+    """Give the description of a compiled model, and its object code."""
+    description, text = write_model(model, observables, lanes, processor)
+    return description, assemble(text, processor)
+
+
+def _generate_apart(
+    model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor
+) -> tuple[dict[str, Any], bytes]:
+    """Generate in the child process, which may crash, or take more time or memory than allowed, on a foreign model."""
+    arguments = {"observables": observables, "lanes": lanes, "processor": asdict(processor)}
+    description, code = run("generate", arguments, to_json(model), subject=f"model '{model.id}'", doing="compiling")
+    return dict(description), code
 
 
 def _link(

@@ -135,6 +135,8 @@ class Formulas:
             return [graph.number(1.0)]
         if name in names.rate_rules:
             return [self.ruled(name)]
+        if name not in names.species:
+            return []  # a parameter that events change jumps
         divisor, out = self.divisor(name), []
         for reaction in self._touching().get(name, ()):
             flux = self.symbol(reaction)

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import antimony
-import pandas as pd
 
 from hepatica.errors import FormatError, InputError, ModelError, UnitError, did_you_mean
 from hepatica.evidence import Evidence, Source
@@ -21,6 +20,9 @@ from hepatica.sbml.source import Scan, scan_antimony
 from hepatica.sbml.units import to_parts
 from hepatica.sbml.write import write_sbml, write_text
 from hepatica.units import check_unit
+
+if TYPE_CHECKING:  # a slow import that readers of files do without
+    import pandas as pd
 
 _ONE_AT_A_TIME = Lock()  # libAntimony keeps what it read in the process
 _LINE = re.compile(r"^(?:Error in model string, )?line (\d+):\s*", re.IGNORECASE)
@@ -74,7 +76,7 @@ def read_text_here(text: str, name: str) -> Model:
 def assemble(
     model_id: str,
     modules: Sequence[tuple[str, str]],
-    parameters: pd.DataFrame | Iterable[Mapping[str, Any]],
+    parameters: "pd.DataFrame | Iterable[Mapping[str, Any]]",
     *,
     name: str = "",
     sources: Sequence[Source] = (),
@@ -115,7 +117,8 @@ def assemble(
         guard_antimony(text, file)
         if scan_antimony([(file, text)]).block_end:
             raise ModelError(f"{file}: a module holds statements only; remove its 'model' and 'end' lines.")
-    rows = parameters.to_dict("records") if isinstance(parameters, pd.DataFrame) else list(parameters)
+    to_dict: Any = getattr(parameters, "to_dict", None)
+    rows: list[Mapping[str, Any]] = list(parameters) if to_dict is None else to_dict("records")  # type: ignore[arg-type]
     cells = [{str(k): "" if v is None or v != v else str(v).strip() for k, v in row.items()} for row in rows]
     made: dict[str, Parameter] = {}
     for number, row in enumerate(cells, start=2):

@@ -418,10 +418,11 @@ def advance(
             done = settled if settling else k[lane] >= times.shape[0]
             for v in range(size if settled else 0):
                 rest[r, v] = s[v, 0, lane]
-            if failed == OK and not (done or fresh[lane]):
-                failed = _failure(
-                    count[lane], limit, h[lane], t[lane], err[lane], NO_STEADY if settling else STEP_LIMIT
-                )
+            if failed == OK and not done:
+                too_long = NO_STEADY if settling else STEP_LIMIT
+                # a lane that events or a new segment set anew chooses its step anew, but its steps count
+                step = 1.0 + abs(t[lane]) if fresh[lane] else h[lane]
+                failed = _failure(count[lane], limit, step, t[lane], err[lane], too_long)
             if done or failed != OK or progress[0] < 0:
                 if done or failed != OK:
                     status[r] = failed

@@ -160,14 +160,19 @@ def write_vector_math(layout: _Layout) -> str:
 
 
 def write_factorial(layout: _Layout) -> str:
-    """Write the factorial, lane by lane with the gamma function of the C library: nothing that needs speed has one."""
+    """Write the factorial, lane by lane with the gamma function of the C library; negative numbers have none.
+
+    Nothing that needs speed has one.
+    """
     v, last = layout.vector, "zeroinitializer"
     lines = ["declare double @tgamma(double)", f"define {v} @hp_factorial({v} %x) #0 {{"]
     for q in range(layout.lanes):
         lines += [f" %x{q} = extractelement {v} %x, i64 {q}", f" %a{q} = fadd double %x{q}, 1.0"]
         lines += [
             f" %g{q} = call double @tgamma(double %a{q})",
-            f" %v{q} = insertelement {v} {last}, double %g{q}, i64 {q}",
+            f" %n{q} = fcmp olt double %x{q}, 0.0",
+            f" %r{q} = select i1 %n{q}, double 0x7FF8000000000000, double %g{q}",
+            f" %v{q} = insertelement {v} {last}, double %r{q}, i64 {q}",
         ]
         last = f"%v{q}"
     return "\n".join([*lines, f" ret {v} {last}", "}"]) + "\n"
