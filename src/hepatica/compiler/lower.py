@@ -74,8 +74,12 @@ def _accumulate(program: Program, base: int | None, terms: Iterable[tuple[int, f
     """``base + sum of coefficient * w[slot]``."""
     for slot, coefficient in terms:
         x = program.emit("load", "w", slot)
-        if base is None:
-            base = x if coefficient == 1.0 else program.emit("*", x, program.emit("const", coefficient))
+        if base is None and coefficient == 1.0:
+            base = x
+        elif base is None and coefficient == -1.0:
+            base = program.emit("neg", x)
+        elif base is None:
+            base = program.emit("*", x, program.emit("const", coefficient))
         elif coefficient == 1.0:
             base = program.emit("+", base, x)
         elif coefficient == -1.0:

@@ -61,6 +61,8 @@ class _Values:
                     self.stores.append(k)
             elif operation[0] != "const":
                 code[k] = (operation[0], *(same[a] for a in operation[1:]))
+                if operation[0] == "neg" and code[code[k][1]][0] == "neg":
+                    same[k] = int(code[code[k][1]][1])
         self.uses = [0] * len(code)
         self._count()
         self._fuse()
@@ -88,7 +90,7 @@ class _Values:
                     stack.append(a)
 
     def _fuse(self) -> None:
-        """``a*b + c``, ``a*b - c`` and ``c - a*b`` in one operation where the product has no other use."""
+        """``a*b + c``, ``a*b - c`` and ``c - a*b`` in one operation where the product has no other use; signs into sums."""
         for k, operation in enumerate(self.code):
             if not self.uses[k] or operation[0] not in {"+", "-"}:
                 continue
@@ -97,7 +99,7 @@ class _Values:
                 if self.code[one][0] == "*" and self.uses[one] == 1:
                     self.code[k] = (sign, *self.code[one][1:], other)
                     break
-                if self.code[one][0] == "neg" and self.uses[one] == 1 and (name == "+" or one == b):
+                if self.code[one][0] == "neg" and (name == "+" or one == b):
                     inner = self.code[one][1]
                     self.code[k] = ("-", other, inner) if name == "+" else ("+", other, inner)
                     break

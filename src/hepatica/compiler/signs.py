@@ -9,7 +9,7 @@ ten times the absolute tolerance; further below the power is undefined, and the 
 
 from collections.abc import Sequence
 
-from hepatica.compiler.graph import Graph, Node
+from hepatica.compiler.graph import LEAVES, Graph, Node
 
 Sign = tuple[bool, bool]
 """Whether a number may be negative, and whether it may be positive."""
@@ -41,10 +41,17 @@ class Signs:
 
     def of(self, node: Node) -> Sign:
         """Give the sign of a node."""
-        if node not in self.memo:
-            for inner in self.graph.inner([node]):
-                if inner not in self.memo:
-                    self.memo[inner] = self._sign(inner)
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            entry = self.graph.nodes[top]
+            missing = [] if entry[0] in LEAVES else [int(c) for c in entry[1:] if c not in self.memo]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            if top not in self.memo:
+                self.memo[top] = self._sign(top)
         return self.memo[node]
 
     def _sign(self, node: Node) -> Sign:
@@ -100,17 +107,22 @@ def kept_states(
             if i < differential:
                 zero = graph.replaced([rate], {graph.make("y", i): graph.number(0.0)})[0]
                 fluxes[i].append((zero, coefficient))
-    kept = frozenset(fluxes)
+    named = {
+        i: {s for n in (initial[i], *(n for n, _ in own)) for kind, s in graph.leaves(n) if kind == "y"}
+        for i, own in fluxes.items()
+    }
+    kept, asked = frozenset(fluxes), set(fluxes)
     while True:
         signs = Signs(graph, p0, kept)
-        lowered = {i for i in kept if signs.of(initial[i])[0]}
-        lowered |= {i for i, node in given if signs.of(node)[0]}
-        for i in kept - lowered:
+        lowered = {i for i in asked if signs.of(initial[i])[0]}
+        lowered |= {i for i, node in given if i in kept and signs.of(node)[0]}
+        for i in asked - lowered:
             if any(signs.of(node)[int(coefficient < 0)] for node, coefficient in fluxes[i]):  # what would lower it
                 lowered.add(i)
-        if not lowered & kept:
+        if not lowered:
             return kept
         kept -= lowered
+        asked = {i for i in kept if named[i] & lowered}  # for the others nothing has changed
 
 
 def has_powers(graph: Graph, rates: Sequence[Node]) -> bool:

@@ -99,36 +99,43 @@ def _dense(layout: Layout, tableau: Tableau, dense: str, at: str, count: int, ta
 
 
 def _unpack(layout: Layout, tableau: Tableau, readout: Readout) -> str:
-    """Write ``rows[lane][coefficient][observable]``: y, the new y, and the coefficients between them."""
-    w, v = layout.lanes, layout.vector
-    lines: list[str] = []
-    squares: list[list[str]] = []
+    """Write ``rows[lane][coefficient][observable]``: y, the new y, and the coefficients between them.
+
+    Block by block: first the coefficients of as many observables as there are lanes, then the squares turned.
+    """
+    w, v, width = layout.lanes, layout.vector, len(tableau.dense) + 2
+    loop = Loop(layout, "u", "block")
+    place = loop.let("add i64 %j, %u_i")
+    index = loop.let(f"load i32, ptr {loop.let(f'getelementptr i32, ptr @table_read, i64 {place}')}, align 4")
+    offset = loop.let(f"mul i64 {loop.let(f'zext i32 {index} to i64')}, {layout.bytes * layout.slots}")
+    loop.lines.append(f" %u_state = getelementptr i8, ptr %s, i64 {offset}")
+    loop.row = "%u_state"
+    for c, x in enumerate([loop.load(loop.state(Y)), loop.load(loop.state(ARGUMENT)), *_coefficients(loop, tableau)]):
+        loop.store(x, loop.let(f"getelementptr {v}, ptr %square, i64 {loop.let(f'add i64 %u_i, {c * w}')}"))
+    lines = [f" %first = mul i64 %c, {w}"]
+    square = []
     for q in range(w):
-        loop = Loop(layout, f"u{q}", "entry")
-        lines += [
-            f" %place{q} = add i64 %j, {q}\n %cell{q} = getelementptr i32, ptr @table_read, i64 %place{q}",
-            f" %index{q} = load i32, ptr %cell{q}, align 4\n %state{q} = zext i32 %index{q} to i64",
-            f" %offset{q} = mul i64 %state{q}, {layout.bytes * layout.slots}",
-            f" %u{q}_row = getelementptr i8, ptr %s, i64 %offset{q}",
-        ]
-        squares.append([loop.load(loop.state(Y)), loop.load(loop.state(ARGUMENT)), *_coefficients(loop, tableau)])
-        lines += loop.lines
-    width = len(tableau.dense) + 2
-    for c in range(width):
-        for lane, value in enumerate(_transposed(layout, f"c{c}", [square[c] for square in squares], lines)):
-            lines.append(f" %to{c}_{lane} = getelementptr double, ptr %rows, i64 {(lane * width + c) * readout.padded}")
-            lines.append(f" %at{c}_{lane} = getelementptr double, ptr %to{c}_{lane}, i64 %j")
-            lines.append(f" store {v} {value}, ptr %at{c}_{lane}, align 8")
-    body = "\n".join(lines)
+        lines.append(f" %at{q} = add i64 %first, {q}\n %from{q} = getelementptr {v}, ptr %square, i64 %at{q}")
+        lines.append(f" %x{q} = load {v}, ptr %from{q}, align {layout.bytes}")
+        square.append(f"%x{q}")
+    lines.append(f" %column = mul i64 %c, {readout.padded}\n %start = add i64 %column, %j")
+    for lane, value in enumerate(_transposed(layout, square, lines)):
+        lines.append(f" %row{lane} = add i64 %start, {lane * width * readout.padded}")
+        lines.append(f" %to{lane} = getelementptr double, ptr %rows, i64 %row{lane}")
+        lines.append(f" store {v} {value}, ptr %to{lane}, align 8")
+    turned = "\n".join(lines)
     return (
-        f"define void @unpack_{tableau.name}(ptr %s, ptr %rows) #0 {{\nentry:\n br label %body\n"
-        f"body:\n %j = phi i64 [0, %entry], [%next, %body]\n{body}\n"
-        f" %next = add i64 %j, {w}\n %more = icmp ult i64 %next, {readout.padded}\n"
-        " br i1 %more, label %body, label %end\nend:\n ret void\n}\n"
+        f"define void @unpack_{tableau.name}(ptr %s, ptr %rows) #0 {{\nentry:\n"
+        f" %square = alloca [{width * w} x {v}], align 64\n br label %block\n"
+        f"block:\n %j = phi i64 [0, %entry], [%jnext, %cend]\n{loop.text(w)}"
+        f" br label %cbody\ncbody:\n %c = phi i64 [0, %u_end], [%cnext, %cbody]\n{turned}\n"
+        f" %cnext = add i64 %c, 1\n %cmore = icmp ult i64 %cnext, {width}\n br i1 %cmore, label %cbody, label %cend\n"
+        f"cend:\n %jnext = add i64 %j, {w}\n %jmore = icmp ult i64 %jnext, {readout.padded}\n"
+        " br i1 %jmore, label %block, label %end\nend:\n ret void\n}\n"
     )
 
 
-def _transposed(layout: Layout, tag: str, values: list[str], lines: list[str]) -> list[str]:
+def _transposed(layout: Layout, values: list[str], lines: list[str]) -> list[str]:
     """Transpose a square of values: in every round, neighbours at a distance exchange halves."""
     w, v = layout.lanes, layout.vector
     distance = 1
@@ -139,7 +146,7 @@ def _transposed(layout: Layout, tag: str, values: list[str], lines: list[str]) -
             high = [w + q if q & distance else q ^ distance for q in range(w)]
             for target, mask in ((i, low), (i | distance, high)):
                 indices = ", ".join(f"i32 {m}" for m in mask)
-                name = f"%{tag}_s{distance}_{target}"
+                name = f"%s{distance}_{target}"
                 lines.append(f" {name} = shufflevector {v} {pair[0]}, {v} {pair[1]}, <{w} x i32> <{indices}>")
                 values[target] = name
         distance *= 2

@@ -16,6 +16,7 @@ class Loop:
         self.layout, self.tag, self.before, self.table = layout, tag, before, table
         self.lines: list[str] = []
         self.fresh = 0
+        self.row = f"%{tag}_row"
 
     def let(self, text: str) -> str:
         """Write an instruction and give the name of its value."""
@@ -26,7 +27,7 @@ class Loop:
 
     def state(self, slot: int) -> str:
         """Address of a slot of the state of this round."""
-        return self.let(f"getelementptr i8, ptr %{self.tag}_row, i64 {slot * self.layout.bytes}")
+        return self.let(f"getelementptr i8, ptr {self.row}, i64 {slot * self.layout.bytes}")
 
     def plain(self, array: str) -> str:
         """Address of the state of this round in an array of one value a state."""
