@@ -6,7 +6,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from hepatica.compiler import Kernel, compile_model
-from hepatica.compiler.kernel import TABLEAUX
+from hepatica.compiler.kernel import TABLEAUX, Tableau
 from hepatica.compiler.reference import Reference
 from hepatica.model import Apply, Number, Symbol
 from hepatica.solver import Operation, Status, Tolerances, find_steady_states, integrate, plan_after, plan_before
@@ -82,6 +82,26 @@ def test_dense_output_is_as_good_as_the_steps() -> None:
     for rtol in (1e-5, 1e-8):
         got = integrate(kernel, NOTHING, each(1), kernel.p0[None, :], at, tolerances=Tolerances(rtol=rtol, atol=rtol))
         assert np.abs(got.values[0, :, 0] - np.cos(at)).max() < 20 * rtol
+
+
+@pytest.mark.parametrize("method", ["rodas4", "rodas5p"])
+def test_dense_output_is_exact_for_polynomials(method: str) -> None:
+    tableau = TABLEAUX[method]
+    for power in range(3 if method == "rodas4" else 4):
+        stages = polynomial_stages(tableau, power)
+        got = [np.dot(row, stages[: len(row)]) for row in tableau.dense]
+        np.testing.assert_allclose(got, [-1 / (power + 1) if power > k else 0.0 for k in range(len(got))], atol=1e-11)
+
+
+def polynomial_stages(tableau: Tableau, power: int) -> np.ndarray:
+    """Give the stages of y in a step of one from zero of ``y' = t^power``, ``t' = 1``."""
+    slope, time, y, argument = float(power == 1), [], [], 0.0
+    for i in range(tableau.stages):
+        a, c = (tableau.a[i - 1], tableau.c[i - 1]) if i else ((), ())
+        argument = argument + time[-1] if a is None else float(np.dot(a, time[: len(a)]))
+        time.append(tableau.gamma * (1.0 + float(np.dot(c, time))))
+        y.append(tableau.gamma * (argument**power + float(np.dot(c, y)) + slope * time[-1]))
+    return np.array(y)
 
 
 def test_result_is_independent_of_lanes_threads_chunks_and_neighbours(stiff: Kernel) -> None:
