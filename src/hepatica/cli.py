@@ -19,8 +19,9 @@ import typer
 from hepatica.errors import HepaticaError, InputError, NotFoundError
 
 if TYPE_CHECKING:
+    from hepatica.agreement import Agreement
     from hepatica.claims import Verdict
-    from hepatica.model import Issue
+    from hepatica.model import Issue, Model
     from hepatica.study import Study, StudyResult
 
 INTERRUPTED = 130
@@ -106,6 +107,14 @@ def run(
 @app.command()
 def check(
     name: Annotated[str, typer.Argument(help="A model (library name or file) or a study (folder or study.toml).")],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare our engine with another one on the model's own values: roadrunner. A difference above 1e-4 of a "
+            "curve's maximum counts as an error (exit code 1)."
+        ),
+    ] = None,
+    until: Annotated[float, typer.Option(help="End of that comparison, in the model's time unit.")] = 100.0,
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong in a model or a study, and what its parameters rest on."""
@@ -116,10 +125,13 @@ def check(
     model = load_model(name) if plan is None else plan.model
     issues, shares = check_model(model), basis_share(model)
     failed = any(issue.severity == "error" for issue in issues)
+    agreement = None if against is None or failed else _compare(model, name, against, until)
     if as_json:
         data: dict[str, Any] = {"model": model.id, "digest": model.digest, "issues": issues, "parameters": shares}
         if plan is not None:
             data |= {"study": plan.id, "claims": len(plan.claims), "experiments": [e.id for e in plan.experiments]}
+        if agreement is not None:
+            data["agreement"] = {"sentence": agreement.sentence, "agree": agreement.agree} | asdict(agreement)
         _print_json(data)
     else:
         if plan is not None:
@@ -134,8 +146,37 @@ def check(
         typer.echo(f"{sum(shares.values())} parameters rest on: {rests}{more}")
         for line in _issue_lines(issues):
             typer.echo(line)
-    if failed:
+        if agreement is not None:
+            _print_agreement(agreement)
+        elif against is not None:
+            typer.echo("the engines were not compared, because the model has errors")
+    if failed or not (agreement is None or agreement.agree):
         raise typer.Exit(1)
+
+
+def _compare(model: "Model", name: str, against: str, until: float) -> "Agreement":
+    """Compare engines; a file of SBML goes to the other engine as it is, so that reading is compared too."""
+    from hepatica.agreement import compare_engines
+    from hepatica.sbml.guard import read_text
+
+    path = Path(name)
+    sbml = read_text(path) if path.suffix.lower() in {".xml", ".sbml"} and path.is_file() else None
+    return compare_engines(model, against=against, until=until, sbml=sbml)
+
+
+def _print_agreement(agreement: "Agreement", shown: int = 8) -> None:
+    """Print the quantities that differ most as a table, and the finding in one sentence."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("quantity", "kind", "difference", "at time", "hepatica", agreement.engine, box=None, pad_edge=False)
+    for d in (*agreement.apart, *(d for d in agreement.differences if d not in agreement.apart))[:shown]:
+        note = "" if d.resolved else " (numerical)"
+        table.add_row(d.name, d.kind, f"{d.error:.1e}{note}", f"{d.time:.4g}", f"{d.ours:.9g}", f"{d.theirs:.9g}")
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    if agreement.unread:
+        typer.echo(f"not compared, because {agreement.engine} does not give them: {', '.join(agreement.unread)}")
+    typer.echo(agreement.sentence)
 
 
 def _issue_lines(issues: "Sequence[Issue]", shown: int = 3) -> Iterator[str]:
