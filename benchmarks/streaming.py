@@ -5,7 +5,7 @@
 
 ``small`` is a chain of three states with a stiff step, read at 11 times; ``hcc`` the library's model, HepG2 under
 sorafenib, all 77 states at 11 times over 72 h. One thread unless ``--threads`` says otherwise. Prints one line: draws,
-failed runs, seconds, trajectories/s, peak resident memory, size of the file.
+failed runs, seconds (and of them CPU), trajectories/s, peak resident memory, size of the file.
 """
 
 import argparse
@@ -112,10 +112,10 @@ def main() -> None:
     else:
         found = hp.reduce_blocks(blocks)
         what = f"quantiles from {found.attrs['quantile_draws']} draws"
-    seconds = time.perf_counter() - begin
+    seconds, busy = time.perf_counter() - begin, time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * PEAK_UNIT / 2**20
     print(
-        f"{options.model}: {tally[0]} draws, {tally[1]} failed, {seconds:.1f} s, {tally[0] / seconds:.0f} trajectories/s, "
+        f"{options.model}: {tally[0]} draws, {tally[1]} failed, {seconds:.1f} s ({busy:.1f} s of CPU), {tally[0] / seconds:.0f} trajectories/s, "
         f"peak {peak:.0f} MiB, {what}"
     )
 
