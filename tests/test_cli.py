@@ -217,3 +217,70 @@ def test_many_issues_of_one_kind_are_told_as_a_number():
     assert lines[3] == "    and 6 more like this (all with --json)"
     assert lines[4:] == ["warning: the model has no time unit; declare one.", "9 errors, 1 warnings"]
     assert list(cli._issue_lines([])) == ["no issues"]
+
+
+PULSE = """model pulse
+compartment cell = 2.5; species A in cell = 10; species B in cell = 0; k = 0.3; dose = 4;
+bind: A -> B; cell*k*A;
+E1: at time >= 10: A = A + dose;
+end
+"""
+
+
+@pytest.fixture
+def pulse(tmp_path):
+    """A small model as files of Antimony and SBML."""
+    from hepatica.sbml import read_antimony, write_sbml
+
+    (tmp_path / "pulse.ant").write_text(PULSE)
+    write_sbml(read_antimony(tmp_path / "pulse.ant"), tmp_path / "pulse.xml")
+    return tmp_path
+
+
+@pytest.mark.parametrize("suffix", ["ant", "xml"])
+def test_check_against_a_second_engine(call, pulse, suffix):
+    code, out, _ = call("check", pulse / f"pulse.{suffix}", "--against", "roadrunner", "--until", 50)
+    assert code == 0
+    lines = out.strip().splitlines()
+    assert lines[-1].startswith("the two engines agree within ")
+    assert lines[-1].endswith(" on 3 quantities")
+    assert any("libRoadRunner 2." in line for line in lines)
+
+
+def test_check_against_reads_the_users_own_file(call, pulse, monkeypatch):
+    """When hepatica misreads a file, the engines differ."""
+    from dataclasses import replace
+
+    from hepatica import library
+
+    real = library.load_model
+
+    def misread(name):
+        model = real(name)
+        return replace(
+            model, parameters=tuple(replace(p, value=5.0) if p.id == "dose" else p for p in model.parameters)
+        )
+
+    monkeypatch.setattr(library, "load_model", misread)
+    code, out, _ = call("check", pulse / "pulse.xml", "--against", "roadrunner")
+    assert code == 1
+    assert out.strip().splitlines()[-1].startswith("the engines differ: ")
+
+
+def test_check_against_as_data(call, pulse):
+    code, out, _ = call("check", pulse / "pulse.ant", "--against", "roadrunner", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["agree"] is True
+    assert {d["name"] for d in found["differences"]} == {"A", "B", "bind"}
+    assert found["until"] == 100.0
+    assert found["engine"].startswith("libRoadRunner 2.")
+
+
+def test_check_against_says_what_is_missing(call, pulse, monkeypatch):
+    code, _, err = call("check", pulse / "pulse.ant", "--against", "copasi")
+    assert (code, err) == (2, "hepatica: 'copasi' is no engine to compare with; known: roadrunner.\n")
+    monkeypatch.setitem(sys.modules, "roadrunner", None)
+    code, _, err = call("check", pulse / "pulse.ant", "--against", "roadrunner")
+    assert code == 2
+    assert err == "hepatica: libRoadRunner is not installed; install it with: pip install 'hepatica[roadrunner]'\n"

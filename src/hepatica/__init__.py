@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hepatica.agreement import Agreement, Difference, compare_engines
     from hepatica.analysis import bliss, hsa, loewe, pathway_share, rank_correlation
     from hepatica.assays import (
         Apoptosis,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hepatica.errors import HepaticaError
     from hepatica.evidence import Evidence, Source, cite
     from hepatica.experiment import Arm, Assay, CellLine, Change, Experiment, Intervention
+    from hepatica.failed import failures
     from hepatica.library import (
         describe,
         list_cell_lines,
@@ -47,11 +49,20 @@ if TYPE_CHECKING:
     from hepatica.sbml import read_antimony, read_sbml, write_antimony, write_sbml
     from hepatica.simulation import simulate
     from hepatica.solver import Status, Tolerances
+    from hepatica.streaming import (
+        prior_blocks,
+        read_blocks,
+        reduce_blocks,
+        simulate_blocks,
+        stored_draws,
+        write_blocks,
+    )
     from hepatica.study import Study, StudyResult, load_study, run_study
 
 __version__ = version("hepatica")
 
 _ROOMS = {
+    "agreement": ("Agreement", "Difference", "compare_engines"),
     "analysis": ("bliss", "hsa", "loewe", "pathway_share", "rank_correlation"),
     "assays": (
         "Apoptosis", "DoseResponse", "EdU", "Level", "Panel", "ScratchWound", "WesternBlot", "Xenograft", "fit_curve",
@@ -63,6 +74,7 @@ _ROOMS = {
     "errors": ("HepaticaError",),
     "evidence": ("Evidence", "Source", "cite"),
     "experiment": ("Arm", "Assay", "CellLine", "Change", "Experiment", "Intervention"),
+    "failed": ("failures",),
     "library": (
         "describe", "list_cell_lines", "list_drugs", "list_models", "list_tools", "load_cell_line", "load_drug",
         "load_ensemble", "load_model", "load_sources", "load_tool", "load_wirings",
@@ -73,19 +85,21 @@ _ROOMS = {
     "sbml": ("read_antimony", "read_sbml", "write_antimony", "write_sbml"),
     "simulation": ("simulate",),
     "solver": ("Status", "Tolerances"),
+    "streaming": ("prior_blocks", "read_blocks", "reduce_blocks", "simulate_blocks", "stored_draws", "write_blocks"),
     "study": ("Study", "StudyResult", "load_study", "run_study"),
 }  # fmt: skip
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
-    "Apoptosis", "Arm", "Assay", "CellLine", "Change", "Claim", "DoseResponse", "Drug", "EdU", "Ensemble", "Evidence",
-    "Experiment", "HepaticaError", "Intervention", "Kernel", "Level", "Model", "Panel", "ScratchWound", "Source", "Status",
-    "Study", "StudyResult", "Tolerances", "Verdict", "WesternBlot", "Wiring", "Xenograft", "__version__", "bliss",
-    "check_model", "cite", "compile_model", "describe", "dose_grid", "dose_series", "draw_prior", "evaluate_claims",
-    "fit_curve", "fit_dose_response", "hsa", "list_cell_lines", "list_drugs", "list_models", "list_tools", "load_cell_line",
-    "load_drug", "load_ensemble", "load_model", "load_sources", "load_study", "load_tool", "load_wirings", "loewe",
-    "pathway_share", "rank_correlation", "read_antimony", "read_claims", "read_ensemble", "read_sbml", "run_study",
-    "simulate", "write_antimony", "write_ensemble", "write_report", "write_sbml",
+    "Agreement", "Apoptosis", "Arm", "Assay", "CellLine", "Change", "Claim", "Difference", "DoseResponse", "Drug", "EdU",
+    "Ensemble", "Evidence", "Experiment", "HepaticaError", "Intervention", "Kernel", "Level", "Model", "Panel",
+    "ScratchWound", "Source", "Status", "Study", "StudyResult", "Tolerances", "Verdict", "WesternBlot", "Wiring",
+    "Xenograft", "__version__", "bliss", "check_model", "cite", "compare_engines", "compile_model", "describe", "dose_grid",
+    "dose_series", "draw_prior", "evaluate_claims", "failures", "fit_curve", "fit_dose_response", "hsa", "list_cell_lines",
+    "list_drugs", "list_models", "list_tools", "load_cell_line", "load_drug", "load_ensemble", "load_model", "load_sources",
+    "load_study", "load_tool", "load_wirings", "loewe", "pathway_share", "prior_blocks", "rank_correlation",
+    "read_antimony", "read_blocks", "read_claims", "read_ensemble", "read_sbml", "reduce_blocks", "run_study", "simulate",
+    "simulate_blocks", "stored_draws", "write_antimony", "write_blocks", "write_ensemble", "write_report", "write_sbml",
 ]  # fmt: skip
 
 

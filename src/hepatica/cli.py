@@ -19,8 +19,9 @@ import typer
 from hepatica.errors import HepaticaError, InputError, NotFoundError
 
 if TYPE_CHECKING:
+    from hepatica.agreement import Agreement
     from hepatica.claims import Verdict
-    from hepatica.model import Issue
+    from hepatica.model import Issue, Model
     from hepatica.study import Study, StudyResult
 
 INTERRUPTED = 130
@@ -106,6 +107,14 @@ def run(
 @app.command()
 def check(
     name: Annotated[str, typer.Argument(help="A model (library name or file) or a study (folder or study.toml).")],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare our engine with another one instead, on the model's own values: roadrunner. Exit code 1 when a "
+            "species, rule variable or rate differs by more than 1e-4 of its maximum."
+        ),
+    ] = None,
+    until: Annotated[float, typer.Option(help="End of that comparison, in the model's time unit.")] = 100.0,
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong in a model or a study, and what its parameters rest on."""
@@ -114,6 +123,9 @@ def check(
 
     plan = None if name in list_models() else _load_if_study(name)
     model = load_model(name) if plan is None else plan.model
+    if against is not None:
+        _check_against(model, name, against, until, as_json=as_json)
+        return
     issues, shares = check_model(model), basis_share(model)
     failed = any(issue.severity == "error" for issue in issues)
     if as_json:
@@ -136,6 +148,37 @@ def check(
             typer.echo(line)
     if failed:
         raise typer.Exit(1)
+
+
+def _check_against(model: "Model", name: str, against: str, until: float, *, as_json: bool) -> None:
+    """Compare engines; a file of SBML goes to the other engine as it is, so that reading is compared too."""
+    from hepatica.agreement import compare_engines
+    from hepatica.sbml.guard import read_text
+
+    path = Path(name)
+    sbml = read_text(path) if path.suffix.lower() in {".xml", ".sbml"} and path.is_file() else None
+    agreement = compare_engines(model, against=against, until=until, sbml=sbml)
+    if as_json:
+        _print_json({"sentence": agreement.sentence, "agree": agreement.agree} | asdict(agreement))
+    else:
+        _print_agreement(agreement)
+    if not agreement.agree:
+        raise typer.Exit(1)
+
+
+def _print_agreement(agreement: "Agreement", shown: int = 8) -> None:
+    """Print the quantities that differ most as a table, and the finding in one sentence."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("quantity", "kind", "difference", "at time", "hepatica", agreement.engine, box=None, pad_edge=False)
+    for d in (*agreement.apart, *(d for d in agreement.differences if d not in agreement.apart))[:shown]:
+        note = "" if d.resolved else " (numerical)"
+        table.add_row(d.name, d.kind, f"{d.error:.1e}{note}", f"{d.time:.4g}", f"{d.ours:.9g}", f"{d.theirs:.9g}")
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    if agreement.unread:
+        typer.echo(f"not compared, because {agreement.engine} does not give them: {', '.join(agreement.unread)}")
+    typer.echo(agreement.sentence)
 
 
 def _issue_lines(issues: "Sequence[Issue]", shown: int = 3) -> Iterator[str]:

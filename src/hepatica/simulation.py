@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hepatica.compiler import Kernel, compile_model
+from hepatica.compiler.names import CLOCK
 from hepatica.ensemble import Ensemble
 from hepatica.errors import InputError, NotFoundError, UnsupportedError, did_you_mean
 from hepatica.experiment import Arm, Change, Experiment
@@ -24,7 +25,7 @@ Array = NDArray[np.float64]
 def simulate(
     model: Model, experiment: Experiment, ensemble: Ensemble | None = None, *,
     threads: int | None = None, tolerances: Tolerances | None = None, observables: Sequence[str] = (),
-    times: Sequence[float] = (), progress: Progress | None = None,
+    times: Sequence[float] = (), progress: Progress | None = None, kernel: Kernel | None = None,
 ) -> xr.Dataset:  # fmt: skip
     """Simulate every arm of an experiment for every draw of an ensemble.
 
@@ -44,13 +45,16 @@ def simulate(
         More to read than the assay asks for; times in min.
     progress
         Called with (trajectories done, trajectories).
+    kernel
+        The model compiled for what is read, where it is at hand; compiled when ``None``.
 
     Returns
     -------
     xarray.Dataset
-        Dimensions arm, draw, time (min); one variable for each observable, ``status`` (arm, draw), and ``stopped``
-        (arm, draw): the time at which a failed run ended, minus infinity when it never began. What failed is NaN from the
-        failure on.
+        Dimensions arm, draw, time (min); one variable for each observable, ``status`` (arm, draw), ``stopped``
+        (arm, draw): the time at which a failed run ended, minus infinity when it never began, and ``culprit`` (arm, draw):
+        the number of the state that stopped a failed run, -1 where none did. What failed is NaN from the failure on;
+        :func:`~hepatica.failed.failures` puts it into words.
 
     Raises
     ------
@@ -75,14 +79,19 @@ def simulate(
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; expected one or more.")
     workers = threads or os.cpu_count() or 1
-    kernel = compile_model(model, wanted)
+    kernel = kernel or compile_model(model, wanted)
+    if kernel.observables != wanted:
+        raise InputError(
+            "the kernel was compiled for other observables than are read; leave it out, or compile it for them."
+        )
     base = parameter_matrix(kernel, ensemble)
     arms = [arm_operations(model, kernel, experiment, arm) for arm in experiment.arms]
     draws = len(base)
 
     y0, row, unsettled = None, np.full((len(arms), draws), -1, np.int64), np.zeros((len(arms), draws), np.int8)
+    culprit = np.full((len(arms), draws), -1, np.int64)
     if experiment.equilibrate:
-        y0, row, unsettled = _equilibrate(kernel, arms, base, tol, workers)
+        y0, row, unsettled, culprit = _equilibrate(kernel, arms, base, tol, workers)
     todo = np.argwhere(unsettled == Status.OK)
     tasks = np.ascontiguousarray(np.column_stack([todo, row[todo[:, 0], todo[:, 1]]]).astype(np.int64))
     plan = plan_after(arms, equilibrated=experiment.equilibrate)
@@ -95,7 +104,20 @@ def simulate(
     status[todo[:, 0], todo[:, 1]] = run.status
     stopped = np.where(status == Status.OK, np.nan, -np.inf)
     stopped[todo[:, 0], todo[:, 1]] = np.where(run.status == Status.OK, np.nan, run.stopped)
-    return _dataset(model, experiment, ensemble, wanted, grid, values, status, stopped)
+    culprit[todo[:, 0], todo[:, 1]] = run.culprit
+    dataset = _dataset(model, experiment, ensemble, wanted, grid, values, status, stopped)
+    dataset["culprit"] = (("arm", "draw"), *_culprits(kernel.states, status, culprit))
+    return dataset
+
+
+def _culprits(
+    states: Sequence[str], status: NDArray[np.int8], culprit: NDArray[np.int64]
+) -> tuple[NDArray[np.int16], dict[str, object]]:
+    """Give the states that stopped runs, and what their numbers mean; none where it was not a state that did."""
+    by_step = np.isin(status, [int(s) for s in Status if s.blames_state])
+    flags = np.arange(len(states), dtype=np.int16 if len(states) < 2**15 else np.int32)
+    names = " ".join("time" if name == CLOCK else name for name in states)
+    return np.where(by_step, culprit, -1).astype(flags.dtype), {"flag_values": flags, "flag_meanings": names}
 
 
 def parameter_matrix(kernel: Kernel, ensemble: Ensemble | None) -> Array:
@@ -157,8 +179,8 @@ def _operation(model: Model, kernel: Kernel, change: Change, arm: str) -> Operat
 
 def _equilibrate(
     kernel: Kernel, arms: Sequence[Sequence[Operation]], base: Array, tol: Tolerances, threads: int
-) -> tuple[Array, NDArray[np.int64], NDArray[np.int8]]:
-    """Steady states of the distinct starting conditions: states (row, state), row and status of (arm, draw)."""
+) -> tuple[Array, NDArray[np.int64], NDArray[np.int8], NDArray[np.int64]]:
+    """Steady states of the distinct starting conditions: states (row, state); row, status and culprit of (arm, draw)."""
     keys = [tuple(op for op in arm if op.start is None) for arm in arms]
     distinct = list(dict.fromkeys(keys))
     draws = len(base)
@@ -168,7 +190,7 @@ def _equilibrate(
     found = find_steady_states(kernel, plan_before(distinct), tasks, base, tolerances=tight, threads=threads)
     group = np.array([distinct.index(k) for k in keys])
     row = group[:, None] * draws + np.arange(draws)[None, :]
-    return found.values, row, found.status[row]
+    return found.values, row, found.status[row], found.culprit[row]
 
 
 def _dataset(

@@ -21,6 +21,11 @@ class Status(IntEnum):
         """The status in words."""
         return _SENTENCES[self]
 
+    @property
+    def blames_state(self) -> bool:
+        """Whether it was a state that ended the run: its error, or that it was not finite."""
+        return self in _BLAMES_STATE
+
 
 _SENTENCES = {
     Status.OK: "completed",
@@ -33,3 +38,4 @@ _SENTENCES = {
     Status.ENDLESS_EVENTS: "stopped: events set each other off without end, or more than 256 were pending",
     Status.NO_CONSISTENT_START: "stopped: the algebraic equations have no solution that was found",
 }
+_BLAMES_STATE = frozenset({Status.STEP_LIMIT, Status.STEP_TOO_SMALL, Status.NOT_FINITE, Status.NO_STEADY_STATE})
