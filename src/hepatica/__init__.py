@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from hepatica.pharmacology import Drug, dose_grid, dose_series
     from hepatica.report import write_report
     from hepatica.sbml import read_antimony, read_sbml, write_antimony, write_sbml
-    from hepatica.simulation import simulate
+    from hepatica.simulation import Differentiator, Objective, Readings, SquaredError, simulate, value_and_gradient
     from hepatica.solver import Status, Tolerances
     from hepatica.streaming import (
         prior_blocks,
@@ -83,7 +83,7 @@ _ROOMS = {
     "pharmacology": ("Drug", "dose_grid", "dose_series"),
     "report": ("write_report",),
     "sbml": ("read_antimony", "read_sbml", "write_antimony", "write_sbml"),
-    "simulation": ("simulate",),
+    "simulation": ("Differentiator", "Objective", "Readings", "SquaredError", "simulate", "value_and_gradient"),
     "solver": ("Status", "Tolerances"),
     "streaming": ("prior_blocks", "read_blocks", "reduce_blocks", "simulate_blocks", "stored_draws", "write_blocks"),
     "study": ("Study", "StudyResult", "load_study", "run_study"),
@@ -91,15 +91,17 @@ _ROOMS = {
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
-    "Agreement", "Apoptosis", "Arm", "Assay", "CellLine", "Change", "Claim", "Difference", "DoseResponse", "Drug", "EdU",
-    "Ensemble", "Evidence", "Experiment", "HepaticaError", "Intervention", "Kernel", "Level", "Model", "Panel",
-    "ScratchWound", "Source", "Status", "Study", "StudyResult", "Tolerances", "Verdict", "WesternBlot", "Wiring",
-    "Xenograft", "__version__", "bliss", "check_model", "cite", "compare_engines", "compile_model", "describe", "dose_grid",
-    "dose_series", "draw_prior", "evaluate_claims", "failures", "fit_curve", "fit_dose_response", "hsa", "list_cell_lines",
-    "list_drugs", "list_models", "list_tools", "load_cell_line", "load_drug", "load_ensemble", "load_model", "load_sources",
-    "load_study", "load_tool", "load_wirings", "loewe", "pathway_share", "prior_blocks", "rank_correlation",
-    "read_antimony", "read_blocks", "read_claims", "read_ensemble", "read_sbml", "reduce_blocks", "run_study", "simulate",
-    "simulate_blocks", "stored_draws", "write_antimony", "write_blocks", "write_ensemble", "write_report", "write_sbml",
+    "Agreement", "Apoptosis", "Arm", "Assay", "CellLine", "Change", "Claim", "Difference", "Differentiator",
+    "DoseResponse", "Drug", "EdU", "Ensemble", "Evidence", "Experiment", "HepaticaError", "Intervention", "Kernel",
+    "Level", "Model", "Objective", "Panel", "Readings", "ScratchWound", "Source", "SquaredError", "Status", "Study",
+    "StudyResult", "Tolerances", "Verdict", "WesternBlot", "Wiring", "Xenograft", "__version__", "bliss", "check_model",
+    "cite", "compare_engines", "compile_model", "describe", "dose_grid", "dose_series", "draw_prior", "evaluate_claims",
+    "failures", "fit_curve", "fit_dose_response", "hsa", "list_cell_lines", "list_drugs", "list_models", "list_tools",
+    "load_cell_line", "load_drug", "load_ensemble", "load_model", "load_sources", "load_study", "load_tool",
+    "load_wirings", "loewe", "pathway_share", "prior_blocks", "rank_correlation", "read_antimony", "read_blocks",
+    "read_claims", "read_ensemble", "read_sbml", "reduce_blocks", "run_study", "simulate", "simulate_blocks",
+    "stored_draws", "value_and_gradient", "write_antimony", "write_blocks", "write_ensemble", "write_report",
+    "write_sbml",
 ]  # fmt: skip
 
 

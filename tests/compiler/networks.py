@@ -1,6 +1,20 @@
 """Small networks with known answers, for the tests of compiler and solver."""
 
-from hepatica.model import Apply, Compartment, Expression, Model, Number, Parameter, Reaction, Rule, Species, Symbol
+from hepatica.model import (
+    TIME,
+    Apply,
+    Compartment,
+    Event,
+    Expression,
+    InitialAssignment,
+    Model,
+    Number,
+    Parameter,
+    Reaction,
+    Rule,
+    Species,
+    Symbol,
+)
 
 
 def times(*factors: Expression | str | float) -> Expression:
@@ -93,4 +107,163 @@ def rate_of(expression: Expression, **values: float) -> Model:
         id="one",
         parameters=(Parameter(id="x", value=0.0, constant=False), *parameters),
         rules=(Rule(kind="rate", variable="x", expression=expression),),
+    )
+
+
+def hill() -> Model:
+    """Production of X under a Hill term of a decaying drug, with a parameter as exponent, and a rule to read."""
+    power = Apply("pow", (Symbol("D"), Symbol("n")))
+    half = Apply("pow", (Symbol("K"), Symbol("n")))
+    effect = Apply("/", (times("top", power), Apply("+", (half, power))))
+    return Model(
+        id="hill",
+        compartments=(Compartment(id="c", size=1.0),),
+        species=(Species(id="D", compartment="c", initial=2.0), Species(id="X", compartment="c", initial=0.5)),
+        parameters=(
+            *(
+                Parameter(id=k, value=v)
+                for k, v in (("top", 3.0), ("K", 1.5), ("n", 2.5), ("off", 0.3), ("decay", 0.2))
+            ),
+            Parameter(id="effect", value=0.0, constant=False),
+        ),
+        reactions=(
+            Reaction(id="clear", reactants=(("D", 1),), products=(), rate=times("off", "D")),
+            Reaction(id="make", reactants=(), products=(("X", 1),), rate=Symbol("effect")),
+            Reaction(id="lose", reactants=(("X", 1),), products=(), rate=times("decay", "X")),
+        ),
+        rules=(Rule(kind="assignment", variable="effect", expression=effect),),
+    )
+
+
+def every_function() -> Model:
+    """Two states whose rates name every differentiable function, and time; no kink is near where it starts."""
+    x, v = Symbol("x"), Symbol("v")
+    inner = times("a", "x")
+    terms = [
+        Apply(name, (inner,)) for name in ("exp", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
+    ]
+    terms += [
+        Apply("ln", (Apply("+", (Number(2.0), inner)),)),
+        Apply("sqrt", (Apply("+", (Number(1.0), times(v, v))),)),
+    ]
+    above = Apply("+", (v, Number(2.0)))
+    terms += [
+        Apply("abs", (Apply("-", (v, Number(3.0))),)),
+        Apply("min", (x, above)),
+        Apply("max", (x, times("a", above))),
+    ]
+    terms += [Apply("pow", (Apply("+", (Number(1.0), x)), Symbol("b"))), Apply("/", (x, Apply("+", (v, Symbol("b")))))]
+    pieces = Apply(
+        "piecewise", (times("b", "v"), Apply("gt", (v, Number(9.0))), times(x, v), Apply("lt", (x, Number(5.0))), inner)
+    )
+    total = Apply("+", (*terms, pieces, times(0.1, Apply("sin", (TIME,)))))
+    return Model(
+        id="functions",
+        parameters=(
+            Parameter(id="x", value=0.3, constant=False),
+            Parameter(id="v", value=0.6, constant=False),
+            Parameter(id="a", value=0.7),
+            Parameter(id="b", value=1.3),
+        ),
+        rules=(
+            Rule(kind="rate", variable="x", expression=Apply("-", (times(0.02, total), times(2.0, "x")))),
+            Rule(kind="rate", variable="v", expression=Apply("-", (times("a", "x"), times("b", "v")))),
+        ),
+    )
+
+
+def bound_pair() -> Model:
+    """``A + B <-> C`` with a slow synthesis-free tail: two conserved sums, started by initial assignments."""
+    return Model(
+        id="pair",
+        compartments=(Compartment(id="c", size=1.0),),
+        species=tuple(
+            Species(id=s, compartment="c", initial=v) for s, v in (("A", 1.0), ("B", 0.0), ("C", 0.0), ("X", 0.1))
+        ),
+        parameters=tuple(
+            Parameter(id=n, value=v)
+            for n, v in (("on", 2.0), ("off", 0.5), ("total", 3.0), ("make", 0.4), ("lose", 0.25), ("dose", 1.0))
+        ),
+        initial_assignments=(
+            InitialAssignment(symbol="B", expression=Apply("-", (Symbol("total"), Number(0.5)))),
+            InitialAssignment(symbol="C", expression=times(0.5, "total")),
+        ),
+        reactions=(
+            Reaction(id="bind", reactants=(("A", 1), ("B", 1)), products=(("C", 1),), rate=times("on", "A", "B")),
+            Reaction(id="part", reactants=(("C", 1),), products=(("A", 1), ("B", 1)), rate=times("off", "C")),
+            Reaction(id="made", reactants=(), products=(("X", 1),), rate=times("make", "dose", "C", "C")),
+            Reaction(id="lost", reactants=(("X", 1),), products=(), rate=times("lose", "X", "X")),
+        ),
+        rules=(Rule(kind="assignment", variable="signal", expression=times("X", "dose", "A")),),
+    )
+
+
+def thermostat() -> Model:
+    """X is made while below a threshold and lost faster while above another; both are parameters."""
+    made = Apply("piecewise", (Symbol("make"), Apply("lt", (Symbol("X"), Symbol("high"))), times(0.6, "make")))
+    lost = times(
+        "lose", "X", Apply("piecewise", (Number(1.5), Apply("gt", (Symbol("Y"), Symbol("limit"))), Number(1.0)))
+    )
+    return Model(
+        id="thermostat",
+        parameters=(
+            Parameter(id="X", value=0.2, constant=False),
+            Parameter(id="Y", value=0.0, constant=False),
+            *(
+                Parameter(id=n, value=v)
+                for n, v in (("make", 2.0), ("lose", 0.3), ("high", 1.5), ("limit", 0.9), ("slow", 0.4))
+            ),
+        ),
+        rules=(
+            Rule(kind="rate", variable="X", expression=Apply("-", (made, lost))),
+            Rule(kind="rate", variable="Y", expression=times("slow", Apply("-", (Symbol("X"), Symbol("Y"))))),
+        ),
+    )
+
+
+def clinic() -> Model:
+    """Doses at a time that is a parameter and whenever X falls below a threshold, and a counter that other events set off."""
+    late = Apply("ge", (TIME, Symbol("when")))
+    low = Apply("lt", (Symbol("X"), Symbol("low")))
+    many = Apply("gt", (Symbol("Z"), Number(1.5)))
+    return Model(
+        id="clinic",
+        parameters=(
+            Parameter(id="X", value=2.0, constant=False),
+            Parameter(id="Y", value=0.3, constant=False),
+            Parameter(id="Z", value=0.0, constant=False),
+            *(Parameter(id=n, value=v) for n, v in (("off", 0.5), ("when", 1.3), ("dose", 1.7), ("low", 0.6), ("gain", 0.8))),
+        ),
+        rules=(
+            Rule(kind="rate", variable="X", expression=Apply("neg", (times("off", "X"),))),
+            Rule(kind="rate", variable="Y", expression=Apply("-", (times("gain", "X"), times("off", "Y", "Y")))),
+            Rule(kind="rate", variable="Z", expression=Apply("+", (Number(0.0), times(0.01, "X")))),
+        ),
+        events=(
+            Event(id="given", trigger=late, assignments=(
+                ("X", Apply("+", (Symbol("X"), times("dose", "Y")))), ("Y", times("gain", "X", TIME)),
+            )),
+            Event(id="topped", trigger=low, assignments=(
+                ("X", Apply("+", (Symbol("X"), Symbol("dose")))), ("Z", Apply("+", (Symbol("Z"), Number(1.0)))),
+            )),
+            Event(id="also", trigger=low, at_trigger=False, assignments=(("Y", Apply("+", (Symbol("Y"), times(0.1, "X", "Z")))),)),
+            Event(id="counted", trigger=many, assignments=(("Z", times(0.1, "Y")), ("Y", Apply("+", (Symbol("Y"), Symbol("Z")))))),
+        ),
+    )  # fmt: skip
+
+
+def buffered() -> Model:
+    """Slow exchange beside an equilibrium that an algebraic rule keeps: ``K free^2 = bound`` with ``free + bound`` in X."""
+    kept = Apply("-", (times("K", "free", "free"), Apply("-", (Symbol("X"), Symbol("free")))))
+    return Model(
+        id="buffered",
+        parameters=(
+            Parameter(id="X", value=2.0, constant=False),
+            Parameter(id="free", value=0.5, constant=False),
+            *(Parameter(id=n, value=v) for n, v in (("K", 1.4), ("off", 0.3), ("make", 0.2))),
+        ),
+        rules=(
+            Rule(kind="rate", variable="X", expression=Apply("-", (Symbol("make"), times("off", "free")))),
+            Rule(kind="algebraic", variable="", expression=kept),
+        ),
     )

@@ -88,7 +88,7 @@ def test_conserved_pools_stay_what_they_were(kernel: Kernel, base: np.ndarray) -
 def test_every_line_rests_and_nothing_is_negative(kernel: Kernel, base: np.ndarray, line: str) -> None:
     from hepatica.experiment import Arm, Experiment
     from hepatica.simulation import arm_operations
-    from tests.test_simulation import Reading
+    from tests.simulation.test_run import Reading
 
     arm = Arm(id="control")
     experiment = Experiment(id="rest", arms=(arm,), assay=Reading(), cell_line=load_cell_line(line))

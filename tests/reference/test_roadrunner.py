@@ -13,7 +13,7 @@ from hepatica.experiment import Arm, Experiment
 from hepatica.sbml import read_sbml, validate_sbml, write_sbml
 from hepatica.simulation import arm_operations, parameter_matrix
 from hepatica.solver import Tolerances, find_steady_states, integrate, plan_after, plan_before
-from tests.test_simulation import Reading
+from tests.simulation.test_run import Reading
 
 MODEL = library.load_model("hcc")
 

@@ -90,9 +90,7 @@ def test_an_event_disturbs_the_rest_and_it_comes_back_at_once() -> None:
 
 def test_the_amounts_of_two_compartments_are_kept() -> None:
     """Concentrations become equal: the amounts are as the sizes."""
-    text = (
-        "compartment c = 1, d = 4; species A in c, B in d, C in d; A = 10; B = 0; C = 0; F: A -> B; A - B; S: B -> C; 0.5*d*B;"
-    )
+    text = "compartment c = 1, d = 4; species A in c, B in d, C in d; A = 10; B = 0; C = 0; F: A -> B; A - B; S: B -> C; 0.5*d*B;"
     got = run(fast(text, "F"), AT, "A B C")
     level = 2.0 * np.exp(-0.4 * np.array(AT))
     np.testing.assert_allclose(got["A"], level, rtol=1e-6)

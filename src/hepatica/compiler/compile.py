@@ -68,7 +68,7 @@ def compile_model(
     wanted = None if observables is None else tuple(dict.fromkeys(observables))
     chosen = processor or this_processor()
     width = lanes or chosen.lanes
-    key = _key(model, wanted, width, chosen)
+    key = key_of(model, wanted, width, chosen)
     found = disk.load(key) if cached else None
     if found is None:
         description, code = (_generate_apart if model.foreign else generate)(model, wanted, width, chosen)
@@ -185,22 +185,27 @@ def _generate_apart(
     return dict(description), code
 
 
-def _link(
-    key: str, description: dict[str, Any], code: bytes, processor: Processor, reference: Callable[[], Reference]
-) -> Kernel:
+def link(key: str, code: bytes, processor: Processor, names: Sequence[str]) -> tuple[dict[str, int], Any]:
+    """Load object code; gives the address of each function, and what must stay alive."""
     engine = llvm.create_lljit_compiler(processor.machine(), use_jit_link=False)
     builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
-    names = description["functions"]
     for name in names:
         builder = builder.export_symbol(name)
     library = builder.link(engine, f"hepatica_{key[:16]}")
+    return {name: library[name] for name in names}, (engine, library)
+
+
+def _link(
+    key: str, description: dict[str, Any], code: bytes, processor: Processor, reference: Callable[[], Reference]
+) -> Kernel:
+    addresses, keep = link(key, code, processor, description["functions"])
     return Kernel(
         digest=key, states=tuple(description["states"]), parameters=tuple(description["parameters"]),
         observables=tuple(description["observables"]), differential=description["differential"],
         indirect=tuple(description["indirect"]), conditions=_read_conditions(description["conditions"]),
         plain=description["plain"], p0=np.array(description["p0"], dtype=float),
         lanes=description["lanes"], slots=description["slots"], sizes=description["sizes"],
-        addresses={name: library[name] for name in names}, reference=reference, keep=(engine, library),
+        addresses=addresses, reference=reference, keep=keep,
     )  # fmt: skip
 
 
@@ -209,9 +214,10 @@ def _read_conditions(data: Mapping[str, Any]) -> Conditions:
     return Conditions(**{**data, "events": events})
 
 
-def _key(model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor) -> str:
+def key_of(model: Model, observables: tuple[str, ...] | None, lanes: int, processor: Processor, *more: object) -> str:
+    """Identify what is compiled, for which processor, and the compiler."""
     # without observables of its own, a model reads out everything when nothing is asked for
-    parts = (model.digest, observables, model.observables, lanes, processor, _fingerprint())
+    parts = (model.digest, observables, model.observables, lanes, processor, _fingerprint(), *more)
     return sha256(repr(parts).encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """Hash-consed expression graphs with exact symbolic derivatives.
 
 Every distinct expression is one node, an integer; a node is ``(operator, argument nodes...)`` or a leaf: ``("num", value)``,
-``("y", i)`` for state i, ``("p", i)`` for parameter i. Truth values are 1.0 and 0.0.
+``("y", i)`` for state i, ``("p", i)`` for parameter i, ``("s", i)`` for the adjoint of output i. Truth values are 1.0 and 0.0.
 """
 
 import math
@@ -18,7 +18,7 @@ Entry = tuple[Any, ...]
 
 COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
 STEPS = frozenset({"floor", "ceil"})
-LEAVES = frozenset({"num", "y", "p"})
+LEAVES = frozenset({"num", "y", "p", "s"})
 
 
 def _factorial(x: float) -> float:
@@ -337,12 +337,28 @@ class Graph:
             return self.select(first, d[0], d[1])
         if name == "pow":
             a, b = arguments
-            by_base = self.mul(d[0], self.mul(b, self.pow(a, self.sub(b, self.number(1.0)))))
-            by_exponent = self.mul(d[1], self.mul(node, self.call("ln", a)))
-            return self.add(by_base, by_exponent)
-        return d[0] if self.is_number(d[0], 0.0) else self.mul(d[0], self._chain(name, node, arguments[0]))
+            return self.add(self.mul(d[0], self.slope_of_base(a, b)), self.mul(d[1], self.slope_of_exponent(node)))
+        return d[0] if self.is_number(d[0], 0.0) else self.mul(d[0], self.chain(name, node, arguments[0]))
 
-    def _chain(self, name: str, node: Node, a: Node) -> Node:
+    def slope_of_base(self, a: Node, b: Node) -> Node:
+        """``b a^(b-1)``, the derivative of ``a^b`` by a; zero where a is zero and the derivative infinite."""
+        slope = self.mul(b, self.pow(a, self.sub(b, self.number(1.0))))
+        n = self.value(b)
+        if n is not None and n >= 1.0:
+            return slope
+        # Hill terms of something absent: infinite only in that point, and the limit of what multiplies it is zero
+        absent = self.call("eq", a, self.number(0.0))
+        where = absent if n is not None else self.call("and", absent, self.call("lt", b, self.number(1.0)))
+        return self.select(where, self.number(0.0), slope)
+
+    def slope_of_exponent(self, power: Node) -> Node:
+        """``a^b ln a``, the derivative of ``a^b`` by b; zero where a is zero."""
+        a = int(self.nodes[power][1])
+        positive = self.call("gt", a, self.number(0.0))
+        return self.select(positive, self.mul(power, self.call("ln", a)), self.number(0.0))
+
+    def chain(self, name: str, node: Node, a: Node) -> Node:
+        """Give the derivative of ``node = name(a)`` by its argument."""
         one = self.number(1.0)
         rules: dict[str, Callable[[], Node]] = {
             "exp": lambda: node,

@@ -13,7 +13,18 @@ from hepatica.compiler.system import CLOCK
 from hepatica.compiler.tableaux import TABLEAUX, Tableau
 from hepatica.errors import NotFoundError, did_you_mean
 
-__all__ = ["CLOCK", "TABLEAUX", "Conditions", "EventTable", "Kernel", "Reference", "Tableau", "cache_folder"]
+__all__ = [
+    "CLOCK",
+    "TABLEAUX",
+    "Adjoint",
+    "Conditions",
+    "EventTable",
+    "Kernel",
+    "Reference",
+    "Tableau",
+    "Tangent",
+    "cache_folder",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,3 +139,76 @@ class Kernel:
         if name not in names:
             raise NotFoundError(f"the model has no {what} '{name}'.{did_you_mean(name, names)}")
         return names.index(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjoint:
+    """The machine code of the adjoint of a step.
+
+    Parameters
+    ----------
+    lanes
+        Trajectories in one vector.
+    sizes
+        Lengths of the work arrays: ``lu``, ``w``, ``v`` (one stage), and ``s`` of the adjoints of the partials, ``so`` of the
+        observables, ``si`` of the initial values, ``sr`` of the conditions, ``sa`` of the new values of events.
+    conserved
+        Orthonormal basis of the sums of states that no flux changes, shape (sum, state).
+    addresses
+        Address of each function in this process.
+    keep
+        What must stay alive for the addresses to be valid.
+    """
+
+    lanes: int
+    sizes: Mapping[str, int]
+    conserved: NDArray[np.float64]
+    addresses: Mapping[str, int]
+    keep: Any = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tangent:
+    """The machine code of the tangent of a step.
+
+    Parameters
+    ----------
+    parameters
+        Places in p of the parameters that it was made for.
+    lanes, width
+        Trajectories, or directions, in one vector; vectors of directions worked on together.
+    sizes
+        Lengths of the work arrays ``lu``, ``w``, ``d``, and of ``a``, ``q`` and ``f`` of one stage.
+    first
+        Entries of a, the Jacobian, shape (entry, 2): row, column.
+    source
+        Entries of f, shape (entry, 2): column in ``parameters``, state; sorted by column.
+    observed
+        Entries of the derivative of the observables, shape (entry, 3): observable, 0 or 1 for a state or a parameter, its
+        place among the states or in ``parameters``.
+    initial
+        Entries of the derivative of the initial values, shape (entry, 2): state, column in ``parameters``.
+    rooted, assigned
+        Entries of the derivatives of the conditions' distances from their change, and of the new values of all events, as
+        ``observed``.
+    conserved
+        As for :class:`Adjoint`.
+    addresses
+        Address of each function in this process.
+    keep
+        What must stay alive for the addresses to be valid.
+    """
+
+    parameters: tuple[int, ...]
+    lanes: int
+    width: int
+    sizes: Mapping[str, int]
+    first: NDArray[np.int64]
+    source: NDArray[np.int64]
+    observed: NDArray[np.int64]
+    initial: NDArray[np.int64]
+    rooted: NDArray[np.int64]
+    assigned: NDArray[np.int64]
+    conserved: NDArray[np.float64]
+    addresses: Mapping[str, int]
+    keep: Any = field(repr=False, compare=False)

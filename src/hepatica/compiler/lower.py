@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hepatica.compiler.graph import Graph, Node
+from hepatica.compiler.graph import LEAVES, Graph, Node
 from hepatica.compiler.jacobian import Elimination, Jacobian
 from hepatica.compiler.system import System
 
@@ -33,7 +33,7 @@ class Program:
         return len(self.code) - 1
 
 
-class _Lowering:
+class Lowering:
     """Emits graph nodes into a program; inner nodes once, leaves wherever they are used."""
 
     def __init__(self, graph: Graph, program: Program) -> None:
@@ -41,6 +41,7 @@ class _Lowering:
         self.memo: dict[Node, int] = {}
 
     def value(self, node: Node) -> int:
+        """Emit a node, with what it needs, and give the index of its value."""
         stack = [node]
         while stack:
             top = stack[-1]
@@ -59,18 +60,18 @@ class _Lowering:
         return self._operand(node)
 
     def _is_leaf(self, node: Node) -> bool:
-        return self.graph.nodes[node][0] in {"num", "y", "p"}
+        return self.graph.nodes[node][0] in LEAVES
 
     def _operand(self, node: Node) -> int:
         kind, *rest = self.graph.nodes[node]
         if kind == "num":
             return self.program.emit("const", float(rest[0]))
-        if kind in {"y", "p"}:
+        if kind in LEAVES:
             return self.program.emit("load", kind, int(rest[0]))
         return self.memo[node]
 
 
-def _accumulate(program: Program, base: int | None, terms: Iterable[tuple[int, float]]) -> int | None:
+def accumulate(program: Program, base: int | None, terms: Iterable[tuple[int, float]]) -> int | None:
     """``base + sum of coefficient * w[slot]``."""
     for slot, coefficient in terms:
         x = program.emit("load", "w", slot)
@@ -92,7 +93,7 @@ def _accumulate(program: Program, base: int | None, terms: Iterable[tuple[int, f
 def lower_rhs(system: System) -> Program:
     """``b += dy/dt (y, p)``."""
     program = Program("rhs", ("y", "p", "b", "w"))
-    lowering = _Lowering(system.graph, program)
+    lowering = Lowering(system.graph, program)
     rows: list[list[tuple[int, float]]] = [[] for _ in system.states]
     for k, (rate, changes) in enumerate(zip(system.rates, system.stoichiometry, strict=True)):
         program.emit("store", "w", k, lowering.value(rate))
@@ -100,7 +101,7 @@ def lower_rhs(system: System) -> Program:
             rows[row].append((k, coefficient))
     for i, terms in enumerate(rows):
         if terms:
-            program.emit("store", "b", i, _accumulate(program, program.emit("load", "b", i), terms))
+            program.emit("store", "b", i, accumulate(program, program.emit("load", "b", i), terms))
     return program
 
 
@@ -110,7 +111,7 @@ def lower_factor(system: System, jacobian: Jacobian, plan: Elimination) -> Progr
     Rows of algebraic states have no ``ihg``.
     """
     program = Program("factor", ("y", "p", "ihg", "lu", "w"))
-    lowering = _Lowering(system.graph, program)
+    lowering = Lowering(system.graph, program)
     for k, partial in enumerate(jacobian.partials):
         program.emit("store", "w", k, lowering.value(partial))
     entries = {(plan.position[i], plan.position[j]): terms for (i, j), terms in jacobian.entries.items()}
@@ -118,7 +119,7 @@ def lower_factor(system: System, jacobian: Jacobian, plan: Elimination) -> Progr
         row: dict[int, int | None] = {}
         for j in (*plan.lower[i], i, *plan.upper[i]):
             base = program.emit("load", "ihg", 0) if i == j and plan.order[i] < system.differential else None
-            row[j] = _accumulate(program, base, [(slot, -c) for slot, c in entries.get((i, j), ())])
+            row[j] = accumulate(program, base, [(slot, -c) for slot, c in entries.get((i, j), ())])
         if row[i] is None:  # an algebraic equation that does not name its variable: singular
             row[i] = program.emit("const", 0.0)
         for k in plan.lower[i]:
@@ -160,7 +161,7 @@ def lower_solve(plan: Elimination) -> Program:
 def lower_outputs(name: str, graph: Graph, nodes: Sequence[Node], arguments: tuple[str, ...]) -> Program:
     """``o[i]`` = node i."""
     program = Program(name, arguments)
-    lowering = _Lowering(graph, program)
+    lowering = Lowering(graph, program)
     for i, node in enumerate(nodes):
         program.emit("store", "o", i, lowering.value(node))
     return program

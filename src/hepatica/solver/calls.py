@@ -42,7 +42,7 @@ def _fingerprint() -> str:
     return sha256(b"".join(p.read_bytes() for p in files)).hexdigest()[:16]
 
 
-def _caller(count: int) -> Any:
+def caller(count: int) -> Any:
     """Make an intrinsic that calls a machine-code address with ``count`` pointers; keeps the loop cacheable."""
 
     @intrinsic
@@ -59,4 +59,4 @@ def _caller(count: int) -> Any:
     return call
 
 
-call1, call2, call3, call4, call5, call8 = (_caller(n) for n in (1, 2, 3, 4, 5, 8))
+call1, call2, call3, call4, call5, call8 = (caller(n) for n in (1, 2, 3, 4, 5, 8))

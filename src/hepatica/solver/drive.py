@@ -42,7 +42,8 @@ from hepatica.solver.calls import (
     call8,
     compiled,
 )
-from hepatica.solver.events import NEAR_ZERO, begin_watch, locate, slide, truncate, turn
+from hepatica.solver.events import NEAR_ZERO, begin_watch, first_change, locate, slide, truncate, turn
+from hepatica.solver.notes import ENTERED, STEPPED, TURNED, note
 from hepatica.solver.past import begin_past, remember
 from hepatica.solver.status import Status
 
@@ -80,8 +81,9 @@ def _load(lane: int, segment: int, draw: int, base: Any, p: Any, plan: Any, code
 
 @compiled
 def _begin(
-    lane: int, task: int, tasks: Any, base: Any, y0: Any, plan: Any, timer: int, code: Any, data: Any, arrays: Any
-) -> bool:
+    lane: int, task: int, tasks: Any, base: Any, y0: Any, plan: Any, timer: int, code: Any, data: Any, arrays: Any,
+    state: Any, record: Any,
+) -> bool:  # fmt: skip
     """Put a task's first segment into a lane; false when a number is not finite."""
     s, p, point, tolerance = arrays[0], arrays[1], arrays[7], arrays[13]
     arm, draw, row = tasks[task, 0], tasks[task, 1], tasks[task, 2]
@@ -93,6 +95,7 @@ def _begin(
     for v in range(s.shape[0]):
         x = point[v, lane] if row < 0 else y0[row, v]
         point[v, lane] = x
+    note(record, state, lane, ENTERED, segment, 0.0, 1.0, point, p)
     _apply(point, lane, plan[6][segment], plan[6][segment + 1], plan[7], plan[8], plan[9])
     largest = 0.0
     for v in range(s.shape[0]):
@@ -138,7 +141,7 @@ def _first_step(ratio: float) -> Any:
 @compiled
 def _refill(
     following: int, active: int, state: Any, tasks: Any, base: Any, y0: Any, plan: Any, timer: int, code: Any, data: Any,
-    arrays: Any, watch: Any, past: Any, status: Any, progress: Any,
+    arrays: Any, watch: Any, past: Any, status: Any, progress: Any, record: Any,
 ) -> Any:  # fmt: skip
     """Give the next tasks to idle lanes; returns the next task, the busy lanes, and whether a lane needs a first step."""
     task, segment, k, count, t, end, fresh, rejected = (
@@ -150,12 +153,12 @@ def _refill(
         while task[lane] < 0 and following < tasks.shape[0] and progress[0] >= 0:
             r = following
             following += 1
-            if not _begin(lane, r, tasks, base, y0, plan, timer, code, data, arrays):
-                status[r] = BAD
-                progress[0] += 1
-                continue
             task[lane], segment[lane], k[lane], count[lane] = r, plan[0][tasks[r, 0]], 0, 0
             t[lane] = plan[1][segment[lane]]
+            if not _begin(lane, r, tasks, base, y0, plan, timer, code, data, arrays, state, record):
+                status[r], task[lane] = BAD, -1
+                progress[0] += 1
+                continue
             if timer >= 0:
                 s[timer, 0, lane] = t[lane]
             end[lane] = _end_of(segment[lane], tasks[r, 0], plan)
@@ -163,7 +166,7 @@ def _refill(
                 begin_past(lane, arrays, past, code, data)
             if watched(watch):
                 begin_watch(lane, (tasks[r, 0] << 32) + tasks[r, 1], arrays, watch)
-                failed = turn(lane, t[lane], arrays, watch, code, data)
+                failed = turn(lane, t[lane], arrays, watch, code, data, state, record)
                 if failed != OK:
                     status[r] = failed
                     progress[0] += 1
@@ -288,7 +291,9 @@ def _read_lanes(state: Any, arrays: Any, times: Any, timer: int, code: Any, data
 
 
 @compiled
-def _enter(lane: int, state: Any, arrays: Any, tasks: Any, base: Any, plan: Any, code: Any, data: Any) -> None:
+def _enter(
+    lane: int, state: Any, arrays: Any, tasks: Any, base: Any, plan: Any, code: Any, data: Any, record: Any
+) -> None:
     """Bring a lane into the next segment of its arm: its parameters, and what is done to its states."""
     task, segment, end = state[0], state[1], state[6]
     s, p, point = arrays[0], arrays[1], arrays[7]
@@ -297,6 +302,7 @@ def _enter(lane: int, state: Any, arrays: Any, tasks: Any, base: Any, plan: Any,
     _load(lane, g, tasks[task[lane], 1], base, p, plan, code, data)
     for v in range(s.shape[0]):
         point[v, lane] = s[v, 0, lane]
+    note(record, state, lane, ENTERED, g, 0.0, 1.0, point, p)
     _apply(point, lane, plan[6][g], plan[6][g + 1], plan[7], plan[8], plan[9])
     for v in range(s.shape[0]):
         s[v, 0, lane] = point[v, lane]
@@ -332,7 +338,7 @@ def _worst(lane: int, last: int, arrays: Any) -> Any:
 def advance(
     code: Any, data: Any, arrays: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, order: int, gamma: float, last: int,
     limit: int, timer: int, watch: Any, past: Any, settle: float, drift: float, out: Any, rest: Any, status: Any, counts: Any, clock: Any,
-    culprit: Any, progress: Any,
+    culprit: Any, progress: Any, record: Any,
 ) -> None:  # fmt: skip
     """Integrate tasks over the segments of their arms, or, with ``settle`` above zero, to where nothing changes any more.
 
@@ -345,7 +351,8 @@ def advance(
     :func:`~hepatica.solver.events.make_watch`; ``past``: see :func:`~hepatica.solver.past.make_memory`. ``out``
     (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps, ``clock`` (task,): where each
     task stopped, ``culprit`` (task,): the state that stopped it; ``rest`` (task, state): where it settled.
-    ``progress``: tasks done; a negative number asks to stop.
+    ``progress``: tasks done; a negative number asks to stop. ``record``: rows used, and tables that take a row for each thing
+    done; see :mod:`hepatica.solver.notes`.
     """
     s, err, drifts = arrays[0], arrays[4], arrays[9]
     settling, lanes, size = settle > 0.0, err.shape[0], s.shape[0]
@@ -375,6 +382,7 @@ def advance(
                 past,
                 status,
                 progress,
+                record,
             )
             idle = False
         if active == 0:
@@ -392,6 +400,9 @@ def advance(
             remember(state, arrays, past, timer, code, data)
         if looking:
             truncate(state, arrays, code, data)
+        for lane in range(lanes if record[1].shape[0] > 0 else 0):
+            if ok[lane]:
+                note(record, state, lane, STEPPED, segment[lane], h[lane], part[lane], s[:, 0], arrays[1])
         call2(code[COMMIT], (data[S], data[MASK]))
         for lane in range(lanes):
             if task[lane] < 0:
@@ -408,10 +419,13 @@ def advance(
                     s[timer, 0, lane] = t[lane]
                 entered = reach[lane] >= end[lane] and k[lane] < times.shape[0]
                 if entered:
-                    _enter(lane, state, arrays, tasks, base, plan, code, data)
+                    _enter(lane, state, arrays, tasks, base, plan, code, data, record)
                 if watching and (entered or turned[lane]):
+                    if record[1].shape[0] > 0 and not entered:
+                        first = first_change(lane, arrays, watch, code, data)
+                        note(record, state, lane, TURNED, first, 0.0, 1.0, s[:, 0], arrays[1])
                     slide(lane, begin, arrays, watch, state)
-                    failed = turn(lane, t[lane], arrays, watch, code, data)
+                    failed = turn(lane, t[lane], arrays, watch, code, data, state, record)
                 if entered or turned[lane]:
                     fresh[lane], pace = True, True
             h[lane] = min(h[lane] * grow, 100.0 * settle) if settling else h[lane] * grow

@@ -34,6 +34,7 @@ from hepatica.solver.calls import (
     call5,
     compiled,
 )
+from hepatica.solver.notes import ASSIGNED, SOLVED, TRIGGERED, note
 from hepatica.solver.status import Status
 
 OK, ENDLESS, NO_SOLUTION = int(Status.OK), int(Status.ENDLESS_EVENTS), int(Status.NO_CONSISTENT_START)
@@ -307,9 +308,22 @@ def _set_modes(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
 
 
 @compiled
-def turn(lane: int, now: float, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
+def first_change(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
+    """Give the first condition that differs from its mode in the state of a lane, or -1."""
+    s, point, seen, mode = arrays[0], arrays[7], arrays[10], watch[4]
+    for v in range(s.shape[0]):
+        point[v, lane] = s[v, 0, lane]
+    call3(code[WATCH], (data[POINT], data[P], data[SEEN]))
+    for k in range(watch[0][0]):
+        if seen[k, lane] != mode[lane, k]:
+            return k
+    return -1
+
+
+@compiled
+def turn(lane: int, now: float, arrays: Any, watch: Any, code: Any, data: Any, state: Any, record: Any) -> Any:
     """Bring modes up to date and let happen what is due, until nothing more is; gives a status."""
-    s, seen, news = arrays[0], arrays[10], arrays[11]
+    s, p, seen, news = arrays[0], arrays[1], arrays[10], arrays[11]
     sizes, flags, first, targets, mode, q_time, q_event, q_value, q_size, due, when, _slides, chance = watch
     switches, events = sizes[0], sizes[1]
     status = OK
@@ -319,6 +333,8 @@ def turn(lane: int, now: float, arrays: Any, watch: Any, code: Any, data: Any) -
             status = settle_algebraic(lane, arrays, watch, code, data)
             if status != OK:
                 return status
+            if sizes[7] > 0:
+                note(record, state, lane, SOLVED, 0, 0.0, 1.0, s[:, 0], p)
             if not changed or sizes[7] + sizes[8] == 0:
                 break
         _set_modes(lane, arrays, watch, code, data)
@@ -331,6 +347,7 @@ def turn(lane: int, now: float, arrays: Any, watch: Any, code: Any, data: Any) -
                 room = q_size[lane]
                 if room >= q_time.shape[1]:
                     return ENDLESS
+                note(record, state, lane, TRIGGERED, e, 0.0, 1.0, s[:, 0], p)
                 q_time[lane, room], q_event[lane, room] = now + news[2 * e, lane], e
                 for a in range(first[e], first[e + 1]):
                     q_value[lane, room, a - first[e]] = news[2 * events + a, lane]
@@ -349,6 +366,7 @@ def turn(lane: int, now: float, arrays: Any, watch: Any, code: Any, data: Any) -
         if best < 0:
             break
         e = q_event[lane, best]
+        note(record, state, lane, ASSIGNED, e, 0.0, 1.0, s[:, 0], p)
         for a in range(first[e], first[e + 1]):
             value = q_value[lane, best, a - first[e]] if flags[e, 2] == 1 else news[2 * events + a, lane]
             s[targets[a], 0, lane] = value * news[2 * events + first[events] + a, lane]

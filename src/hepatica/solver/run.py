@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hepatica.compiler.kernel import CLOCK, TABLEAUX, Kernel, Tableau
 from hepatica.solver.calls import FLUSH, RESTORE
 from hepatica.solver.drive import LEAST, advance
+from hepatica.solver.notes import NO_RECORD
 from hepatica.solver.plan import Plan
 from hepatica.solver.status import Status
 from hepatica.solver.workspace import STAGES, Workspace
@@ -133,28 +134,29 @@ def integrate(
         space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
     ) -> None:
         advance(
-            space.code, space.data, space.arrays, tasks[part], base, rows, _tables(kernel, plan), times, tol.tableau.order,
-            tol.tableau.gamma, _error_slot(tol.tableau), tol.limit, _timer(kernel), space.watch, space.memory, 0.0, 0.0,
-            out[part], NOWHERE, status, counts, stopped[part], culprit[part], flag,
+            space.code, space.data, space.arrays, tasks[part], base, rows, tables_of(kernel, plan), times, tol.tableau.order,
+            tol.tableau.gamma, error_slot(tol.tableau), tol.limit, timer_of(kernel), space.watch, space.memory, 0.0, 0.0,
+            out[part], NOWHERE, status, counts, stopped[part], culprit[part], flag, NO_RECORD,
         )  # fmt: skip
 
-    status, counts = _spread(kernel, tol, tol.share(settling=False), len(tasks), threads, progress, work)
+    status, counts = spread(kernel, tol, tol.share(settling=False), len(tasks), threads, progress, work)
     return Trajectories(
         values=out, status=status, stopped=stopped, culprit=culprit, steps=int(counts[0]), lane_steps=int(counts[1])
     )
 
 
-def _tables(kernel: Kernel, plan: Plan) -> tuple[NDArray[Any], ...]:
+def tables_of(kernel: Kernel, plan: Plan) -> tuple[NDArray[Any], ...]:
     """Give what the control loop reads of a plan; a parameter without a value in the model need not have one."""
     return (*plan.arrays, ~np.isnan(kernel.p0))
 
 
-def _error_slot(tableau: Tableau) -> int:
+def error_slot(tableau: Tableau) -> int:
     """Slot of the last stage, which is the error of a step."""
     return STAGES + tableau.stages - 1
 
 
-def _timer(kernel: Kernel) -> int:
+def timer_of(kernel: Kernel) -> int:
+    """Give the state that is the clock, or -1."""
     return kernel.states.index(CLOCK) if CLOCK in kernel.states else -1
 
 
@@ -182,12 +184,12 @@ def find_steady_states(
         space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
     ) -> None:
         advance(
-            space.code, space.data, space.arrays, tasks[part], base, start, _tables(kernel, plan), NEVER, tol.tableau.order,
-            tol.tableau.gamma, _error_slot(tol.tableau), limit, _timer(kernel), space.watch, space.memory, tol.settle, tol.drift,
-            nothing[part], out[part], status, counts, stopped[part], culprit[part], flag,
+            space.code, space.data, space.arrays, tasks[part], base, start, tables_of(kernel, plan), NEVER, tol.tableau.order,
+            tol.tableau.gamma, error_slot(tol.tableau), limit, timer_of(kernel), space.watch, space.memory, tol.settle, tol.drift,
+            nothing[part], out[part], status, counts, stopped[part], culprit[part], flag, NO_RECORD,
         )  # fmt: skip
 
-    status, counts = _spread(kernel, tol, tol.share(settling=True), len(tasks), threads, progress, work)
+    status, counts = spread(kernel, tol, tol.share(settling=True), len(tasks), threads, progress, work)
     return Trajectories(
         values=out, status=status, stopped=stopped, culprit=culprit, steps=int(counts[0]), lane_steps=int(counts[1])
     )
@@ -196,13 +198,17 @@ def find_steady_states(
 Work = Callable[[Workspace, slice, "NDArray[np.int8]", "NDArray[np.int64]", "NDArray[np.int64]"], None]
 
 
-def _spread(
-    kernel: Kernel, tol: Tolerances, share: float, total: int, threads: int, progress: Progress | None, work: Work
-) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """Let threads take chunks of tasks until none is left; an interrupt stops them between two steps."""
+def spread(
+    kernel: Kernel, tol: Tolerances, share: float, total: int, threads: int, progress: Progress | None, work: Work,
+    most: int = CHUNK, block: int = 1,
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:  # fmt: skip
+    """Let threads take chunks of tasks until none is left; an interrupt stops them between two steps.
+
+    A chunk has at most ``most`` tasks, or the kernel's lanes if that is more, rounded up to a multiple of ``block``.
+    """
     status = np.full(total, int(Status.NOT_RUN), np.int8)
     queue: SimpleQueue[slice] = SimpleQueue()
-    chunk = max(kernel.lanes, min(CHUNK, -(-total // max(1, threads))))
+    chunk = -(-max(kernel.lanes, min(most, -(-total // max(1, threads)))) // block) * block
     for first in range(0, total, chunk):
         queue.put(slice(first, min(total, first + chunk)))
     flags = [np.zeros(1, np.int64) for _ in range(threads)]

@@ -24,7 +24,7 @@ FUSED = ("fma", "fms", "fnma")
 LIBM = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
 
 
-class _Writer:
+class Writer:
     """Writes one straight-line function, split into basic blocks of bounded size so that LLVM stays linear."""
 
     def __init__(self, program: Program, layout: Layout, strides: Mapping[str, int]) -> None:
@@ -34,6 +34,7 @@ class _Writer:
         self.count = self.blocks = self.fresh = 0
 
     def text(self) -> str:
+        """Give the function."""
         for operation in self.program.code:
             self.names.append(self._operation(operation))
             if self.count > BLOCK:
@@ -205,7 +206,7 @@ def write_ir(
         out.append(write_factorial(layout))
     if used & set(PAST):
         out.append(write_past(layout))
-    out += [_Writer(program, layout, interleaved.get(program.name, {})).text() for program in programs]
+    out += [Writer(program, layout, interleaved.get(program.name, {})).text() for program in programs]
     for tableau in tableaux:
         out += [write_step(layout, tableau, size, differential, clock), write_readout(layout, tableau, size, readout)]
     out += [write_helpers(layout, size), CONTROL.get(layout.processor, _NO_CONTROL)]

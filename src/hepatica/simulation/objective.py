@@ -1,0 +1,134 @@
+"""Numbers that are made of what a simulation reads, with their derivative by each reading."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hepatica.errors import InputError, NotFoundError, did_you_mean
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """What some draws of an experiment read.
+
+    Parameters
+    ----------
+    arms, times, observables
+        Names of the arms, times (min), names of the observables.
+    values
+        Shape (arm, draw, time, observable); NaN where a run failed.
+    """
+
+    arms: tuple[str, ...]
+    times: Array
+    observables: tuple[str, ...]
+    values: Array
+
+
+class Objective(ABC):
+    """One number for each draw, and how it changes with what was read."""
+
+    @property
+    @abstractmethod
+    def observables(self) -> tuple[str, ...]:
+        """Observables that must be read."""
+
+    @property
+    @abstractmethod
+    def times(self) -> tuple[float, ...]:
+        """Times at which they must be read, min."""
+
+    @abstractmethod
+    def __call__(self, readings: Readings) -> tuple[Array, Array]:
+        """Give the numbers and their derivatives.
+
+        Parameters
+        ----------
+        readings
+            Of some of the draws, with all arms; draws come in any number and order, and from several threads.
+
+        Returns
+        -------
+        array, array
+            The number of each draw, shape (draw,), and its derivative by each reading, of the shape of the readings.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SquaredError(Objective):
+    """``1/2 sum of ((read - measured) / sigma)^2``: minus the logarithm of a Gaussian likelihood, but for a constant.
+
+    Parameters
+    ----------
+    measured
+        One variable for each observable, dimensions (arm, time) with coordinates (time in min); NaN: not measured.
+    sigma
+        Standard deviation of a measurement: a number, or a Dataset of the same shape, in the observable's unit.
+
+    Raises
+    ------
+    InputError
+        When dimensions are others, nothing is measured, or a standard deviation is not above zero.
+    """
+
+    measured: xr.Dataset
+    sigma: xr.Dataset | float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, data in self.measured.data_vars.items():
+            if set(data.dims) != {"arm", "time"} or not {"arm", "time"} <= set(data.coords):
+                raise InputError(
+                    f"the measurements of '{name}' have dimensions {data.dims}; expected (arm, time), with names."
+                )
+            sigma = self._sigma(str(name)).values[np.isfinite(data.values)]
+            if not len(sigma):
+                raise InputError(f"the measurements of '{name}' are all missing; give one at least.")
+            if not (sigma > 0).all():
+                raise InputError(f"a standard deviation of '{name}' is not above zero; every measurement needs one.")
+
+    def _sigma(self, name: str) -> xr.DataArray:
+        data = self.measured[name]
+        if isinstance(self.sigma, xr.Dataset):
+            return self.sigma[name].broadcast_like(data).transpose(*data.dims)
+        return xr.full_like(data, self.sigma)
+
+    @property
+    def observables(self) -> tuple[str, ...]:
+        """Observables that are measured."""
+        return tuple(str(n) for n in self.measured.data_vars)
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """Times of the measurements, min."""
+        return tuple(float(t) for t in self.measured["time"].values)
+
+    def __call__(self, readings: Readings) -> tuple[Array, Array]:
+        """Give the squared error of each draw and its derivative."""
+        slope = np.zeros_like(readings.values)
+        total = np.zeros(readings.values.shape[1])
+        at = np.searchsorted(readings.times, np.asarray(self.times))
+        arms = [_place(str(a), readings.arms) for a in self.measured["arm"].values]
+        for name in self.observables:
+            j = readings.observables.index(name)
+            data = self.measured[name].transpose("arm", "time").values
+            sigma = self._sigma(name).transpose("arm", "time").values
+            cells = np.ix_(arms, range(len(total)), at)
+            residual = (readings.values[..., j][cells] - data[:, None]) / sigma[:, None]
+            known = np.isfinite(data)[:, None]
+            total += 0.5 * np.where(known, residual**2, 0.0).sum(axis=(0, 2))
+            slope[..., j][cells] = np.where(known, residual / sigma[:, None], 0.0)
+        return total, slope
+
+
+def _place(arm: str, arms: Sequence[str]) -> int:
+    if arm not in arms:
+        raise NotFoundError(
+            f"the measurements name the arm '{arm}', which the experiment does not have.{did_you_mean(arm, arms)}"
+        )
+    return arms.index(arm)
