@@ -243,7 +243,9 @@ def clinic() -> Model:
             Event(id="given", trigger=late, assignments=(
                 ("X", Apply("+", (Symbol("X"), times("dose", "Y")))), ("Y", times("gain", "X", TIME)),
             )),
-            Event(id="topped", trigger=low, assignments=(("X", Apply("+", (Symbol("X"), Symbol("dose")))), ("Z", Apply("+", (Symbol("Z"), Number(1.0)))))),
+            Event(id="topped", trigger=low, assignments=(
+                ("X", Apply("+", (Symbol("X"), Symbol("dose")))), ("Z", Apply("+", (Symbol("Z"), Number(1.0)))),
+            )),
             Event(id="also", trigger=low, at_trigger=False, assignments=(("Y", Apply("+", (Symbol("Y"), times(0.1, "X", "Z")))),)),
             Event(id="counted", trigger=many, assignments=(("Z", times(0.1, "Y")), ("Y", Apply("+", (Symbol("Y"), Symbol("Z")))))),
         ),
