@@ -32,7 +32,8 @@ def system(request: pytest.FixtureRequest) -> System:
 def point(system: System, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     # conditions are not held: the last of the hidden parameters frees them
-    p = np.concatenate([system.p0, np.ones(system.watch.hidden)])[:, None] * np.ones(LANES)
+    hidden = np.ones(system.watch.hidden + system.powers)
+    p = np.concatenate([system.p0, hidden])[:, None] * np.ones(LANES)
     return rng.uniform(0.2, 0.8, (len(system.states), LANES)), p
 
 
