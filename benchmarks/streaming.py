@@ -115,8 +115,8 @@ def main() -> None:
     seconds, busy = time.perf_counter() - begin, time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * PEAK_UNIT / 2**20
     print(
-        f"{options.model}: {tally[0]} draws, {tally[1]} failed, {seconds:.1f} s ({busy:.1f} s of CPU), {tally[0] / seconds:.0f} trajectories/s, "
-        f"peak {peak:.0f} MiB, {what}"
+        f"{options.model}: {tally[0]} draws, {tally[1]} failed, {seconds:.1f} s ({busy:.1f} s of CPU), "
+        f"{tally[0] / seconds:.0f} trajectories/s, peak {peak:.0f} MiB, {what}"
     )
 
 
