@@ -116,8 +116,7 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * PEAK_UNIT / 2**20
     print(
         f"{options.model}: {tally[0]} draws, {tally[1]} failed, {seconds:.1f} s ({busy:.1f} s of CPU), "
-        f"{tally[0] / seconds:.0f} trajectories/s, "
-        f"peak {peak:.0f} MiB, {what}"
+        f"{tally[0] / seconds:.0f} trajectories/s, peak {peak:.0f} MiB, {what}"
     )
 
 
