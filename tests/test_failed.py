@@ -13,7 +13,7 @@ from hepatica.model import Apply, Event, Expression, InitialAssignment, Model, N
 from hepatica.simulation import simulate
 from hepatica.solver import Status, Tolerances
 from tests.compiler.networks import growth, rate_of
-from tests.test_simulation import Reading, draws, experiment
+from tests.simulation.test_run import Reading, draws, experiment
 
 
 def run(model: Model, *names: str, begin: float | None = None, until: float = 20.0, **options: object) -> xr.Dataset:

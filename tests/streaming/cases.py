@@ -8,7 +8,7 @@ from hepatica.experiment import Arm, Change, Experiment, Intervention
 from hepatica.model import Apply, Model, Prior, Symbol
 from hepatica.streaming import prior_blocks, simulate_blocks
 from tests.compiler.networks import rate_of, turnover
-from tests.test_simulation import Reading
+from tests.simulation.test_run import Reading
 
 DOSE = Intervention(
     id="dose", changes=(Change(target="make", how="scale", value=2.0),), labels={"dose": 2.0, "kind": "b"}
