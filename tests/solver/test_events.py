@@ -195,7 +195,6 @@ PULSES = (
 )
 
 
-@pytest.mark.xfail(strict=True, reason="a lane's bisection goes on as long as that of its slowest neighbour")
 def test_lanes_threads_neighbours_and_order_change_no_bit() -> None:
     kernel = compiled(PULSES)
     base = spread(kernel, 150, k=(0.5, 3.0), up=(0.2, 0.8))

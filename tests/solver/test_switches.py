@@ -105,7 +105,6 @@ def test_a_change_of_an_experiment_brings_conditions_up_to_date() -> None:
     np.testing.assert_allclose(values, [[0.5, 0.5], [0.5, 1.5], [1.0, 1.0], [0.5, 0.5]], rtol=1e-7)
 
 
-@pytest.mark.xfail(strict=True, reason="a lane's bisection goes on as long as that of its slowest neighbour")
 def test_lanes_and_neighbours_change_no_bit() -> None:
     kernel = compiled("x = 0; y = 1; k = 1; y' = -k*y; x' = piecewise(1, y > 0.5, 3) + floor(time);")
     base, at = spread(kernel, 60, k=(0.1, 3.0)), np.linspace(0.1, 6.0, 17)

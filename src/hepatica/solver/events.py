@@ -41,7 +41,7 @@ OK, ENDLESS, NO_SOLUTION = int(Status.OK), int(Status.ENDLESS_EVENTS), int(Statu
 HELD = 1e200  # stands for 1/(h gamma) where a differential state must not move
 MOST_ROUNDS = 10_000
 MOST_NEWTON, MOST_SETTLINGS = 100, 4
-MOST_FAST, FAST_GROWTH = 70, 1.5
+MOST_FAST, FAST_GROWTH, AT_REST = 200, 1.5, 1e-13
 NEAR_ZERO = 10.0
 FAST_PACE = 1e9
 """By how much a fast reaction is faster than its rate says."""
@@ -114,7 +114,7 @@ def locate(state: Any, arrays: Any, watch: Any, timer: int, code: Any, data: Any
     s, p, theta, point, seen = arrays[0], arrays[1], arrays[6], arrays[7], arrays[10]
     sizes, due, when = watch[0], watch[9], watch[10]
     lanes = ok.shape[0]
-    low, high = np.zeros(lanes), np.ones(lanes)
+    low, high, going = np.zeros(lanes), np.ones(lanes), np.zeros(lanes, np.bool_)
     for v in range(s.shape[0]):
         for lane in range(lanes):
             point[v, lane] = s[v, 1, lane]
@@ -140,26 +140,30 @@ def locate(state: Any, arrays: Any, watch: Any, timer: int, code: Any, data: Any
                     anything = True
                 elif high[lane] == 1.0:
                     low[lane] = theta[lane]
-    first = True
-    for _ in range(MOST_BISECTIONS if anything else 0):
+    for k in range(MOST_BISECTIONS if anything else 0):
         wide = False
         for lane in range(lanes):
             theta[lane] = 0.5 * (low[lane] + high[lane])
-            if first and high[lane] == 1.0:  # most often the step was made to end at the change
+            if k == 0 and high[lane] == 1.0:  # most often the step was made to end at the change
                 theta[lane] = max(1.0 - 8e-16 * max(1.0, abs(reach[lane] / h[lane])), low[lane])
-            inside = theta[lane] > low[lane] and theta[lane] < high[lane]
-            moves = t[lane] + theta[lane] * h[lane] > t[lane] + low[lane] * h[lane]
-            wide = wide or (turned[lane] and inside and (moves or low[lane] > 0.0) and high[lane] - low[lane] > 1e-15)
-        first = False
+            inside = theta[lane] > low[lane] and theta[lane] < high[lane] and high[lane] - low[lane] > 1e-15
+            moves = low[lane] > 0.0 or t[lane] + theta[lane] * h[lane] > t[lane]
+            going[lane] = turned[lane] and inside and moves
+            wide = wide or going[lane]
         if not wide:
             break
         _look_at(theta, state, arrays, timer, code, data)
         for lane in range(lanes):
-            if turned[lane] and theta[lane] > low[lane] and theta[lane] < high[lane]:
+            if going[lane]:
                 if _differs(lane, seen, watch, p):
                     high[lane] = theta[lane]
                 else:
                     low[lane] = theta[lane]
+    for lane in range(lanes):
+        # what an algebraic equation settles may be behind the dense output: get on, a little more each time
+        least = 1e-15 * max(abs(t[lane]), 1e-300) * 4.0 ** min(watch[11][lane], 40)
+        if turned[lane] and watch[11][lane] > 0 and high[lane] < 1.0:
+            high[lane] = min(max(high[lane], least / h[lane]), 1.0)
     for lane in range(lanes):
         part[lane] = high[lane] if turned[lane] else 1.0
         if turned[lane] and high[lane] < 1.0:
@@ -270,7 +274,8 @@ def _rest_fast(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> None
         largest, fastest = max(largest, abs(s[v, 0, lane])), max(fastest, abs(s[v, 2, lane]))
     inverse = max(100.0 * fastest / largest, 1e-6)
     for _ in range(MOST_FAST):
-        _newton(lane, inverse, arrays, watch, code, data)
+        if not _newton(lane, inverse, arrays, watch, code, data) > AT_REST:
+            break
         inverse /= FAST_GROWTH
     p[place, lane], p[place + 1, lane] = FAST_PACE, 1.0
 

@@ -19,7 +19,7 @@ from hepatica.compiler.targets.llvm_step import write_helpers, write_step
 
 BLOCK = 256
 COMPARE = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
-INTRINSICS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "min": "minnum", "max": "maxnum"}
+INTRINSICS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "min": "minimum", "max": "maximum"}
 FUSED = ("fma", "fms", "fnma")
 LIBM = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
 
@@ -193,7 +193,7 @@ def write_ir(
     }
     unary = ("fabs", "sqrt", "floor", "ceil", "rint", *LIBM)
     out = [f"declare {v} @llvm.{name}.{m}({v})\n" for name in unary]
-    out += [f"declare {v} @llvm.{name}.{m}({v}, {v})\n" for name in ("minnum", "maxnum")]
+    out += [f"declare {v} @llvm.{name}.{m}({v}, {v})\n" for name in ("minimum", "maximum")]
     kinds = {m: v, "f64": "double", f"v{UNROLL}f64": f"<{UNROLL} x double>"}
     out += [f"declare {kind} @llvm.fma.{name}({kind}, {kind}, {kind})\n" for name, kind in kinds.items()]
     out.append(write_tables(readout, size))

@@ -304,7 +304,7 @@ def _tangent_blend(layout: Layout, tableau: Tableau, size: int, width: int) -> s
 def _module(programs: Sequence[Program], layout: Layout, parts: Sequence[str]) -> str:
     v, m = layout.vector, layout.mangled
     out = [f"declare {v} @llvm.{name}.{m}({v})\n" for name in ("rint", *dict.fromkeys((*_unary(), *LIBM)))]
-    out += [f"declare {v} @llvm.{name}.{m}({v}, {v})\n" for name in ("minnum", "maxnum")]
+    out += [f"declare {v} @llvm.{name}.{m}({v}, {v})\n" for name in ("minimum", "maximum")]
     out.append(f"declare {v} @llvm.fma.{m}({v}, {v}, {v})\n")
     if layout.processor == "avx512":
         out.append(declare_reciprocal(layout))
@@ -318,7 +318,7 @@ def _module(programs: Sequence[Program], layout: Layout, parts: Sequence[str]) -
 
 
 def _unary() -> tuple[str, ...]:
-    return tuple(name for name in INTRINSICS.values() if name not in {"minnum", "maxnum"})
+    return tuple(name for name in INTRINSICS.values() if name not in {"minimum", "maximum"})
 
 
 def write_adjoint(
