@@ -54,6 +54,8 @@ class Problem:
     absolute
         Value below which a state is of no interest, in the states' unit: absolute tolerances are ``rtol * absolute``, and
         errors are taken relative to ``largest value + absolute / 100``.
+    outputs, kept
+        Number of output times; which states are kept, all by default.
     """
 
     name: str
@@ -65,6 +67,8 @@ class Problem:
     y0: Array | None
     horizon: float
     absolute: float
+    outputs: int = OUTPUTS
+    kept: tuple[str, ...] = ()
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -79,12 +83,12 @@ class Problem:
     @cached_property
     def states(self) -> tuple[str, ...]:
         """Names of what is compared."""
-        return tuple(s for s in compile_model(self.model, ()).states if s != CLOCK)
+        return self.kept or tuple(s for s in compile_model(self.model, ()).states if s != CLOCK)
 
-    @property
+    @cached_property
     def times(self) -> Array:
         """Output times."""
-        return np.linspace(0.0, self.horizon, OUTPUTS)
+        return np.linspace(0.0, self.horizon, self.outputs)
 
     def run(self, rtol: float, method: str, draws: int, *, threads: int = 1) -> Trajectories:
         """Integrate the first draws with hepatica."""
@@ -163,7 +167,6 @@ PROBLEMS: dict[str, Callable[[int], Problem]] = {
     f.__name__: f for f in (hcc, bachmann, borisov, bidkhori, chen, sparced)
 }
 
-
 FILES = {
     "bachmann": ("biomodels", "models/BIOMD0000000347.xml"),
     "borisov": ("biomodels", "models/BIOMD0000000223.xml"),
@@ -186,9 +189,24 @@ def _archive(name: str) -> Path:
 def _public(
     name: str, title: str, draws: int, horizon: float, absolute: float, rules_at: float | None = None
 ) -> Problem:
-    with zipfile.ZipFile(_archive(name)) as file:
-        text = file.read(FILES[name][1]).decode()
-    sbml = prepare(text, rules_at)
+    sbml = prepare(_text(_archive(name), FILES[name][1]), rules_at)
+    return _varied(name, title, sbml, draws, horizon, absolute)
+
+
+def biomodel(number: int, draws: int, horizon: float) -> Problem:
+    """Any model of the collection, to see what a step of it costs."""
+    name = f"BIOMD{number:010}"
+    sbml = prepare(_text(_archive("bachmann"), f"models/{name}.xml"), None)
+    largest = max((abs(s.initial) for s in read_sbml(sbml).species), default=1.0)
+    return _varied(name, name, sbml, draws, horizon, 1e-6 * largest)
+
+
+def _text(archive: Path, member: str) -> str:
+    with zipfile.ZipFile(archive) as file:
+        return file.read(member).decode()
+
+
+def _varied(name: str, title: str, sbml: str, draws: int, horizon: float, absolute: float) -> Problem:
     model = read_sbml(sbml)
     kernel = compile_model(model, ())
     exponents = {name for r in model.reactions for name in _exponents(r.rate)}
