@@ -105,9 +105,22 @@ def test_events_and_changes_move_the_constraint() -> None:
     np.testing.assert_allclose(run["y"][1, -2:], [5.0, 5.0 * math.exp(-1.0)], rtol=1e-7)
 
 
-def test_an_event_may_be_triggered_by_an_algebraic_variable() -> None:
-    run = follow("x = 1; x' = 1; y = 0; n = 0; 0 = y - x*x; E: at (y > 4.84): n = time;", [1.1, 1.3])
-    np.testing.assert_allclose(run["n"], [0.0, 1.2], atol=1e-6)
+@pytest.mark.parametrize("rtol", [1e-3, 1e-5])
+@pytest.mark.parametrize("level", [4.0, 4.84, 7.1])
+def test_an_event_may_be_triggered_by_an_algebraic_variable(level: float, rtol: float) -> None:
+    moment, loose = np.log(level) / 2.0, Tolerances(rtol=rtol, atol=rtol)
+    text = f"x = 1; x' = x; y = 0; n = 0; 0 = y - x*x; E: at (y > {level}): n = time;"
+    run = follow(text, [moment - 0.01, moment + 0.01], tolerances=loose)
+    np.testing.assert_allclose(run["n"], [0.0, moment], rtol=20 * rtol)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the dense output of algebraic variables has a lower order than that of the others"
+)
+def test_readings_between_steps_satisfy_the_rule() -> None:
+    at = np.linspace(0.01, 2.0, 50)
+    run = follow("x = 1; x' = x; y = 0; 0 = y - x*x;", at, tolerances=Tolerances(rtol=1e-8, atol=1e-8))
+    np.testing.assert_allclose(run["y"], np.exp(2.0 * at), rtol=20e-8)
 
 
 def test_a_switch_in_a_rule() -> None:
