@@ -34,6 +34,11 @@ class Peer(Protocol):
         ...
 
 
+def spent() -> float:
+    """Processor seconds of this process and of those that it started, as a C compiler."""
+    return sum(os.times()[:4])
+
+
 class RoadRunner:
     """libRoadRunner: CVODE with a dense Jacobian by differences, machine code through LLVM."""
 
@@ -44,9 +49,9 @@ class RoadRunner:
 
         roadrunner.Logger.setLevel(roadrunner.Logger.LOG_FATAL)
         self.version: str = roadrunner.__version__
-        begin = time.perf_counter()
+        begin = spent()
         self.engine = roadrunner.RoadRunner(problem.sbml)
-        self.load_seconds = time.perf_counter() - begin
+        self.load_seconds = spent() - begin
         self.seconds = 0.0
         self.problem = problem
         model, kernel = self.engine.model, problem.kernel
@@ -161,13 +166,13 @@ class BngSim:
         import bngsim
 
         self.version: str = bngsim.__version__
-        begin = time.perf_counter()
+        begin = spent()
         self.model = bngsim.Model.from_sbml_string(problem.sbml)
         try:
             self.engine = bngsim.Simulator(self.model, method="ode", codegen=True)
         except RuntimeError:  # no C compiler
             self.engine = bngsim.Simulator(self.model, method="ode")
-        self.load_seconds = time.perf_counter() - begin
+        self.load_seconds = spent() - begin
         self.seconds = 0.0
         self.problem, self.failure = problem, bngsim.BngsimError
         kernel = problem.kernel

@@ -20,7 +20,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from models import PROBLEMS, Problem, available, biomodel
 
@@ -102,26 +102,32 @@ def dress(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
     ax.set_title(f"{title}\n", loc="left", fontsize=10.5, fontweight="bold")
     ax.text(0.0, 1.025, ylabel, transform=ax.transAxes, fontsize=8.5, color="#555555")
     for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 3)))
+        axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(plain))
-        axis.set_minor_formatter(NullFormatter())
-    ax.grid(visible=True, which="major", color="#e4e4e4", linewidth=0.7)
-    ax.tick_params(which="both", length=0)
+    ax.grid(visible=True, which="major", color="#e6e6e6", linewidth=0.7)
+    ax.tick_params(which="both", length=0, labelcolor="#444444")
     ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines["bottom"].set_color("#999999")
 
 
 def plot(figures: dict[str, Any], path: Path) -> None:
     """Draw the four panels."""
-    mpl.rcParams.update(
-        {"font.size": 9, "svg.fonttype": "none", "font.family": "sans-serif", "svg.hashsalt": "scaling"}
-    )
-    fig, axes = plt.subplots(2, 2, figsize=(9.2, 7.4), layout="constrained")
-    fig.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+    mpl.rcParams.update({"font.size": 9, "svg.fonttype": "path", "svg.hashsalt": "scaling"})
+    fig, axes = plt.subplots(2, 2, figsize=(9.2, 7.6), layout="constrained")
+    fig.get_layout_engine().set(w_pad=0.15, h_pad=0.15)
     _plot_engines(axes[0, 0], figures["engines"])
     _plot_states(axes[0, 1], figures["states"])
-    _plot_series(axes[1, 0], figures["draws"])
-    dress(axes[1, 0], "Eight draws share a step, from then on nothing changes", "draws in one call", "us a trajectory")
-    _plot_series(axes[1, 1], figures["times"])
-    dress(axes[1, 1], "Outputs are cheap beside steps", "times at which all states are kept", "us a trajectory")
+    _plot_series(axes[1, 0], figures["draws"], -1)
+    dress(axes[1, 0], "Constant from a few hundred draws on", "draws in one call", "µs a trajectory, one core")
+    axes[1, 0].xaxis.set_major_locator(LogLocator(subs=(1,)))
+    _plot_series(axes[1, 1], figures["times"], 0)
+    dress(
+        axes[1, 1],
+        "Outputs cost little beside steps",
+        "times at which all states are kept",
+        "µs a trajectory, one core",
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     fig.savefig(path, dpi=160, metadata={"Date": None} if path.suffix == ".svg" else None)
 
@@ -132,37 +138,48 @@ def _plot_engines(ax: Axes, rows: list[dict[str, Any]]) -> None:
         if not own:
             continue
         x, y = zip(*own, strict=True)
-        ax.plot(x, y, "o-", color=colour, markersize=4, linewidth=1.8 if engine == "hepatica" else 1.2)
+        ax.plot(x, y, "-", color=colour, linewidth=1.0, alpha=0.35)
+        ax.plot(x, y, "o", color=colour, markersize=6 if engine == "hepatica" else 5)
         ax.annotate(
-            engine, (x[-1], y[-1]), xytext=(6, 0), textcoords="offset points", color=colour, va="center", fontsize=8.5
+            engine, (x[-1], y[-1]), xytext=(7, 0), textcoords="offset points", color=colour, va="center", fontsize=9
         )
-    dress(ax, "Six models, four engines, one error", "states", "trajectories a second on one core")
-    ax.set_xlim(right=4000)
+    dress(ax, "Six models, four engines, one error", "states", "trajectories a second, one core")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1,)))
+    ax.set_xlim(right=3500)
 
 
 def _plot_states(ax: Axes, rows: list[dict[str, Any]]) -> None:
     x, y = np.array([r["states"] for r in rows]), np.array([r["step_us"] for r in rows])
     slope, level = np.polyfit(np.log(x), np.log(y), 1)
     line = np.array([x.min(), x.max()])
-    ax.plot(line, np.exp(level) * line**slope, color="#c9c9c9", linewidth=1.2, zorder=1)
-    ax.scatter(x, y, s=20, color=COLOURS["hepatica"], zorder=2)
-    for r in rows:
-        if r["name"] in {"HCC (this project)", "Chen 2009", "SPARCED", "Bachmann 2011", "Bidkhori 2012"}:
-            label = r["name"].replace(" (this project)", "")
-            ax.annotate(
-                label, (r["states"], r["step_us"]), xytext=(-6, 5), textcoords="offset points", ha="right", fontsize=8
-            )
-    dress(ax, f"A step costs about n^{slope:.1f}", "states n", "us a step and draw, ensemble of 200")
+    ax.plot(line, np.exp(level) * line**slope, color="#cccccc", linewidth=1.2, zorder=1)
+    ax.scatter(x, y, s=22, color=COLOURS["hepatica"], zorder=2, linewidth=0)
+    places = {
+        "HCC (this project)": (5, -11),
+        "Chen 2009": (-6, 4),
+        "SPARCED": (-6, 4),
+        "Bachmann 2011": (6, -9),
+        "Bidkhori 2012": (6, -9),
+    }
+    for r in (r for r in rows if r["name"] in places):
+        dx, dy = places[r["name"]]
+        label = r["name"].replace(" (this project)", "")
+        ax.annotate(
+            label, (r["states"], r["step_us"]), xytext=(dx, dy), textcoords="offset points", ha="right" if dx < 0 else "left",
+            fontsize=8.5, color="#444444",
+        )  # fmt: skip
+    dress(ax, f"A step costs about n^{slope:.1f}", "states n", "µs a step and draw, ensemble of 200, one core")
 
 
-def _plot_series(ax: Axes, series: dict[str, list[tuple[int, float]]]) -> None:
-    titles = {"hcc": "HCC, 77 states", "bachmann": "Bachmann, 25", "bidkhori": "Bidkhori, 108"}
+def _plot_series(ax: Axes, series: dict[str, list[tuple[int, float]]], labelled: int) -> None:
+    titles = {"hcc": "HCC, 77 states", "bachmann": "Bachmann, 25 states", "bidkhori": "Bidkhori, 108 states"}
     for name, points in series.items():
         x, y = zip(*points, strict=True)
-        ax.plot(x, y, "o-", color=SERIES[name], markersize=3.5, linewidth=1.5)
+        ax.plot(x, y, "o-", color=SERIES[name], markersize=4, linewidth=1.5)
         ax.annotate(
-            titles[name], (x[0], y[0]), xytext=(0, 7), textcoords="offset points", color=SERIES[name], fontsize=8.5
-        )
+            titles[name], (x[labelled], y[labelled]), xytext=(0, 6), textcoords="offset points",
+            ha="right" if labelled else "left", color=SERIES[name], fontsize=9,
+        )  # fmt: skip
 
 
 def main() -> None:

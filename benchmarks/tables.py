@@ -33,7 +33,8 @@ def to_text(result: dict[str, Any]) -> str:
     if "method" in ours:
         lines.append(
             f"  {ours['method']}, {ours['lanes']} lanes, {ours['lane_steps']:.0f} steps a draw, lanes {ours['full_lanes']:.0%} full; "
-            f"cached reload {ours['reload_ms']:.1f} ms; two threads {_number(ours.get('two_threads'))}x one"
+            f"cached reload {ours['reload_ms']:.1f} ms; two threads {_number(ours.get('two_threads'))}x one "
+            f"on the clock, {_number(ours.get('two_threads_busy'))}x by processor seconds"
         )
     return "\n".join(lines) + "\n"
 
@@ -65,16 +66,14 @@ def _throughput(models: list[dict[str, Any]], peers: list[str]) -> str:
 
 def _latency(models: list[dict[str, Any]], peers: list[str]) -> str:
     head = ["model", "hepatica, ms", *(f"{p}, ms (ratio)" for p in peers), "compile, s", "cached, ms"]
-    rows = [[*head, *(f"{p} load, s" for p in peers), "two threads"]]
+    rows = [[*head, *(f"{p} load, s" for p in peers), "two threads, clock (idle)"]]
     for r in models:
         engines = r["engines"]
         ours = engines["hepatica"]
         single = [_against(ours, engines.get(p, {}), "single_ms") for p in peers]
         own = [_number(ours.get(key)) for key in ("load_s", "reload_ms")]
         load = [_number(engines.get(p, {}).get("load_s")) for p in peers]
-        rows.append(
-            [r["title"], _number(ours.get("single_ms")), *single, *own, *load, _number(ours.get("two_threads"))]
-        )
+        rows.append([r["title"], _number(ours.get("single_ms")), *single, *own, *load, _threads(ours)])
     return _table(rows)
 
 
@@ -97,6 +96,12 @@ def _against(ours: dict[str, Any], other: dict[str, Any], key: str) -> str:
         return "-"
     ratio = ours[key] / other[key] if key == "per_second" else other[key] / ours[key]
     return f"{_number(other[key])} ({_number(ratio, 2)}x)"
+
+
+def _threads(ours: dict[str, Any]) -> str:
+    if "two_threads" not in ours:
+        return "-"
+    return f"{ours['two_threads']:.2f} ({ours['two_threads_busy']:.2f})"
 
 
 def _table(rows: list[list[Any]]) -> str:

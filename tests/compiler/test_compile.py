@@ -1,3 +1,4 @@
+import ctypes
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,9 @@ import pytest
 
 from hepatica.compiler import cache, compile_model
 from hepatica.compiler.compile import programs_of
-from hepatica.compiler.jacobian import build_jacobian, plan_elimination
-from hepatica.compiler.kernel import CLOCK
+from hepatica.compiler.jacobian import build_jacobian, plan_elimination, straight_until
+from hepatica.compiler.kernel import CLOCK, TABLEAUX
+from hepatica.compiler.lower import lower_factor
 from hepatica.compiler.reference import Reference
 from hepatica.compiler.system import build_system
 from hepatica.compiler.targets.numpy import interpret
@@ -26,7 +28,8 @@ from hepatica.model import (
     Species,
     Symbol,
 )
-from hepatica.solver import Tolerances, integrate, plan_after
+from hepatica.solver import Tolerances, calls, integrate, plan_after
+from hepatica.solver.workspace import Workspace
 
 from .networks import growth, oscillator, rate_of, robertson, times, turnover
 
@@ -331,3 +334,67 @@ def test_digest_depends_on_numbers_not_on_names() -> None:
 def test_no_observables_and_all_of_them_are_two_kernels() -> None:
     assert compile_model(turnover(), ()).observables == ()
     assert compile_model(turnover()).observables == ("X",)
+
+
+def full(size: int) -> Model:
+    """Every species turns into every other one, at its own rate."""
+    names = [f"s{i}" for i in range(size)]
+    rng = np.random.default_rng(size)
+    return Model(
+        id="full",
+        compartments=(Compartment(id="c", size=1.0),),
+        species=tuple(Species(id=n, compartment="c", initial=float(rng.uniform(0.5, 2.0))) for n in names),
+        parameters=(Parameter(id="k", value=0.1),),
+        reactions=tuple(
+            Reaction(
+                id=f"{a}_{b}",
+                reactants=((a, 1),),
+                products=((b, 1),),
+                rate=times("c", "k", float(rng.uniform(0.5, 2.0)), a, b),
+            )
+            for a in names
+            for b in names
+            if a != b
+        ),
+    )
+
+
+def test_a_long_elimination_ends_in_a_loop_with_the_same_bits() -> None:
+    system = build_system(full(14))
+    jacobian = build_jacobian(system)
+    plan = plan_elimination(14, jacobian.entries)
+    first = straight_until(plan)
+    assert first is not None
+    assert 0 < first < 10
+    rng = np.random.default_rng(4)
+    y, shift = rng.uniform(0.1, 1.0, (14, 5)), rng.uniform(1.0, 9.0, (1, 5))
+    p = np.repeat(np.array(system.p0)[:, None], 5, axis=1)
+    factors = []
+    for straight in (None, first, 0):
+        lu = np.zeros((len(plan.slot), 5))
+        program = lower_factor(system, jacobian, plan, straight)
+        interpret(program, {"y": y, "p": p, "ihg": shift, "lu": lu, "w": np.zeros((len(jacobian.partials), 5))})
+        factors.append(lu)
+    np.testing.assert_allclose(factors[1], factors[0], rtol=1e-13)
+    np.testing.assert_allclose(factors[2], factors[0], rtol=1e-13)
+
+
+def test_machine_code_with_a_loop_solves_the_shifted_system() -> None:
+    model = full(14)
+    kernel = compile_model(model, cached=False)
+    space, tableau = Workspace(kernel, TABLEAUX["rodas5p"], 1e-6, 1e-6), TABLEAUX["rodas5p"]
+    rng = np.random.default_rng(4)
+    y, right = rng.uniform(0.1, 1.0, (14, kernel.lanes)), rng.normal(size=(14, kernel.lanes))
+    space.parameters[: len(kernel.p0)], space.state[:, 0], space.state[:, 2] = kernel.p0[:, None], y, right
+    space.diagonal[:] = 3.0 / tableau.gamma
+    for which, arguments in (
+        (calls.PREPARE, (calls.P, calls.PREPARED)),
+        (calls.FACTOR, (calls.S, calls.P, calls.IHG, calls.LU, calls.W)),
+        (calls.SOLVE, (calls.LU, calls.STAGE)),
+    ):
+        function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(arguments))(int(space.code[which]))
+        function(*(int(space.data[a]) for a in arguments))
+    jacobian = Reference(model).jacobian(y, np.repeat(kernel.p0[:, None], kernel.lanes, axis=1))
+    for lane in range(kernel.lanes):
+        matrix = np.eye(14) * 3.0 / tableau.gamma - jacobian[:, :, lane]
+        np.testing.assert_allclose(matrix @ space.state[:, 2, lane], right[:, lane], rtol=1e-8, atol=1e-10)

@@ -14,7 +14,7 @@ import numpy as np
 from hepatica.compiler import cache as disk
 from hepatica.compiler.graph import Node
 from hepatica.compiler.hoist import hoist
-from hepatica.compiler.jacobian import build_jacobian, plan_elimination
+from hepatica.compiler.jacobian import build_jacobian, plan_elimination, straight_until
 from hepatica.compiler.kernel import Conditions, EventTable, Kernel, Reference
 from hepatica.compiler.lower import Program, lower_factor, lower_outputs, lower_rhs, lower_solve
 from hepatica.compiler.processor import Processor, assemble, this_processor
@@ -87,7 +87,9 @@ def programs_of(system: System) -> tuple[tuple[Program, ...], dict[str, int]]:
     hoisted = hoist(graph, (*system.rates, *jacobian.partials), given, given + _conditions(system).hidden)
     rates, partials = hoisted.roots[: len(system.rates)], hoisted.roots[len(system.rates) :]
     rhs, rhs_scratch = schedule(lower_rhs(replace(system, rates=rates)), free=True)
-    factor, factor_scratch = schedule(lower_factor(system, replace(jacobian, partials=partials), plan))
+    factor, factor_scratch = schedule(
+        lower_factor(system, replace(jacobian, partials=partials), plan, straight_until(plan))
+    )
     programs = (
         rhs,
         factor,

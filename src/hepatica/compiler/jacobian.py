@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from hepatica.compiler.graph import Node
 from hepatica.compiler.system import System
@@ -55,6 +56,10 @@ def build_jacobian(system: System) -> Jacobian:
                 entries.setdefault((row, column), []).append((len(partials), coefficient))
             partials.append(partial)
     return Jacobian(partials=tuple(partials), entries={k: tuple(v) for k, v in entries.items()})
+
+
+SHORT, STRAIGHT = 400, 4000
+"""Multiply-adds below which an elimination has no loop, and the most that are straight-line code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,3 +136,19 @@ def plan_elimination(size: int, pattern: Iterable[tuple[int, int]]) -> Eliminati
         for j in (*lower[i], i, *upper[i]):
             slot[i, j] = len(slot)
     return Elimination(order=tuple(order), position=tuple(position), lower=lower, upper=upper, slot=slot)
+
+
+def straight_until(plan: Elimination) -> int | None:
+    """Give the pivot from which on a loop takes over from straight-line code; nothing where that is short.
+
+    The first half of the multiply-adds is straight, but no more than ``STRAIGHT``: rows are short there, and a loop would be slow.
+    """
+    below = [0] * len(plan.order)
+    for columns in plan.lower:
+        for k in columns:
+            below[k] += 1
+    work = [rows * len(right) for rows, right in zip(below, plan.upper, strict=True)]
+    most = min(sum(work) / 2, STRAIGHT)
+    if sum(work) < SHORT:
+        return None
+    return next(k for k, done in enumerate(accumulate(work)) if done > most)

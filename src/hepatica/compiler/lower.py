@@ -21,11 +21,15 @@ Operation = tuple[Any, ...]
 
 @dataclass(slots=True)
 class Program:
-    """Operations of one kernel function; ``arguments`` are the arrays that it touches."""
+    """Operations of one kernel function; ``arguments`` are the arrays that it touches.
+
+    ``tail`` is the end of a long elimination, as a table for a loop: see :func:`lower_elimination`.
+    """
 
     name: str
     arguments: tuple[str, ...]
     code: list[Operation] = field(default_factory=list)
+    tail: tuple[int, ...] = ()
 
     def emit(self, *operation: Any) -> int:
         """Append an operation and give the index of its value."""
@@ -105,24 +109,26 @@ def lower_rhs(system: System) -> Program:
     return program
 
 
-def lower_factor(system: System, jacobian: Jacobian, plan: Elimination) -> Program:
+def lower_factor(system: System, jacobian: Jacobian, plan: Elimination, straight: int | None = None) -> Program:
     """``lu`` = factors of ``diag(ihg) - J(y, p)``, rows in pivot order, inverse pivots on the diagonal.
 
-    Rows of algebraic states have no ``ihg``.
+    Rows of algebraic states have no ``ihg``. From the pivot ``straight`` on, the elimination is left to a loop.
     """
-    program = Program("factor", ("y", "p", "ihg", "lu", "w"))
+    size = len(plan.order)
+    last = size if straight is None else straight
+    program = Program("factor", ("y", "p", "ihg", "lu", "w"), tail=lower_elimination(plan, last))
     lowering = Lowering(system.graph, program)
     for k, partial in enumerate(jacobian.partials):
         program.emit("store", "w", k, lowering.value(partial))
     entries = {(plan.position[i], plan.position[j]): terms for (i, j), terms in jacobian.entries.items()}
-    for i in range(len(plan.order)):
+    for i in range(size):
         row: dict[int, int | None] = {}
         for j in (*plan.lower[i], i, *plan.upper[i]):
             base = program.emit("load", "ihg", 0) if i == j and plan.order[i] < system.differential else None
             row[j] = accumulate(program, base, [(slot, -c) for slot, c in entries.get((i, j), ())])
         if row[i] is None:  # an algebraic equation that does not name its variable: singular
             row[i] = program.emit("const", 0.0)
-        for k in plan.lower[i]:
+        for k in (k for k in plan.lower[i] if k < last):
             ratio = program.emit("*", row.pop(k), program.emit("load", "lu", plan.slot[k, k]))
             program.emit("store", "lu", plan.slot[i, k], ratio)
             if plan.upper[k]:
@@ -132,10 +138,30 @@ def lower_factor(system: System, jacobian: Jacobian, plan: Elimination) -> Progr
                     row[j] = (
                         program.emit("*", negative, u) if row[j] is None else program.emit("fma", negative, u, row[j])
                     )
-        program.emit("store", "lu", plan.slot[i, i], program.emit("inv", row.pop(i)))
+        if i < last:
+            program.emit("store", "lu", plan.slot[i, i], program.emit("inv", row.pop(i)))
         for j, x in row.items():
-            program.emit("store", "lu", plan.slot[i, j], x)
+            program.emit("store", "lu", plan.slot[i, j], program.emit("const", 0.0) if x is None else x)
     return program
+
+
+def lower_elimination(plan: Elimination, first: int) -> tuple[int, ...]:
+    """Give the pivots from ``first`` on as a table.
+
+    For each: the slot of its diagonal, the number of its entries to the right, which stand behind it, and of the rows below;
+    then for each of these rows the slot below the pivot, and the slots from which multiples of the entries are taken. Both the
+    loop and straight-line code take them in the order of the pivots, and give the same bits.
+    """
+    below: list[list[int]] = [[] for _ in plan.order]
+    for i, columns in enumerate(plan.lower):
+        for k in columns:
+            below[k].append(i)
+    table: list[int] = []
+    for k in range(first, len(plan.order)):
+        table += [plan.slot[k, k], len(plan.upper[k]), len(below[k])]
+        for i in below[k]:
+            table += [plan.slot[i, k], *(plan.slot[i, j] for j in plan.upper[k])]
+    return tuple(table)
 
 
 def lower_solve(plan: Elimination) -> Program:

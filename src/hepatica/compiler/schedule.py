@@ -39,7 +39,7 @@ def schedule(program: Program, scratch: str = "w", *, free: bool = False) -> tup
     values = _Values(program, scratch)
     roots = _by_nearness(values) if free else values.stores
     linear = _emit(values, roots)
-    return _shorten(Program(program.name, program.arguments, linear), scratch)
+    return _shorten(Program(program.name, program.arguments, linear, program.tail), scratch)
 
 
 class _Values:
@@ -237,7 +237,7 @@ def _shorten(program: Program, scratch: str) -> tuple[Program, int]:
                 state.size += 1
             state.home[k] = (scratch, state.free.pop())
             state.add(("store", *state.home[k], state.place[k]))
-    return Program(program.name, program.arguments, state.out), state.size
+    return Program(program.name, program.arguments, state.out, program.tail), state.size
 
 
 def _distances(code: list[Operation]) -> tuple[list[int], list[bool]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from hepatica.compiler.lower import Operation, Program
 from hepatica.compiler.tableaux import Tableau
 from hepatica.compiler.targets.llvm_layout import Layout
+from hepatica.compiler.targets.llvm_loop import write_elimination
 from hepatica.compiler.targets.llvm_math import (
     MATH_FUNCTIONS,
     declare_reciprocal,
@@ -42,6 +43,8 @@ class Writer:
                 self.count = 0
                 self.lines.append(f" br label %B{self.blocks}\nB{self.blocks}:")
         arguments = ", ".join(f"ptr noalias %{a}" for a in self.program.arguments)
+        if self.program.tail:
+            self.lines.append(" call void @eliminate(ptr %lu)")
         body = "\n".join(self.lines)
         return f"define void @{self.program.name}({arguments}) #0 {{\n{body}\n ret void\n}}\n"
 
@@ -207,6 +210,7 @@ def write_ir(
     if used & set(PAST):
         out.append(write_past(layout))
     out += [Writer(program, layout, interleaved.get(program.name, {})).text() for program in programs]
+    out += [write_elimination(layout, program.tail) for program in programs if program.tail]
     for tableau in tableaux:
         out += [write_step(layout, tableau, size, differential, clock), write_readout(layout, tableau, size, readout)]
     out += [write_helpers(layout, size), CONTROL.get(layout.processor, _NO_CONTROL)]

@@ -1,6 +1,6 @@
 """The plain reference: programs interpreted with NumPy, lanes as the last axis."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,3 +49,20 @@ def interpret(program: Program, arrays: Mapping[str, Lanes]) -> None:
                 values.append(arguments[0])
             else:
                 values.append(OPERATIONS[str(name)](*(values[k] for k in arguments)))
+        if program.tail:
+            _eliminate(program.tail, arrays["lu"])
+
+
+def _eliminate(table: Sequence[int], lu: Lanes) -> None:
+    """The end of an elimination: see :func:`~hepatica.compiler.lower.lower_elimination`."""
+    at = 0
+    while at < len(table):
+        diagonal, right, below = table[at : at + 3]
+        lu[diagonal] = 1.0 / lu[diagonal]
+        at += 3
+        for _ in range(below):
+            slot, *targets = table[at : at + 1 + right]
+            lu[slot] *= lu[diagonal]
+            for k, target in enumerate(targets):
+                lu[target] -= lu[slot] * lu[diagonal + 1 + k]
+            at += 1 + right
