@@ -30,7 +30,7 @@ fuzz: .venv/dev
 	$(BIN)/python -m tests.fuzz --inputs 50000
 
 bench: .venv/bench
-	$(BIN)/python benchmarks/engine.py --json results/bench/engine.json --markdown results/bench/engine.md
+	$(BIN)/python benchmarks/engine.py --json results/bench/engine.json --markdown docs/figures/engine.md
 
 scaling: .venv/dev
 	$(BIN)/python benchmarks/scaling.py --plot docs/images/scaling.svg

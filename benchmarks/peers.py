@@ -28,6 +28,8 @@ class Peer(Protocol):
     load_seconds: float
     seconds: float
     """CPU seconds that the last ``run`` spent in the engine."""
+    integrator_seconds: float | None
+    """Those of its integrator alone, where it tells them."""
 
     def run(self, rtol: float, draws: range) -> Array:
         """Integrate these draws; shape (draw, time, state), NaN where the engine failed."""
@@ -52,7 +54,7 @@ class RoadRunner:
         begin = spent()
         self.engine = roadrunner.RoadRunner(problem.sbml)
         self.load_seconds = spent() - begin
-        self.seconds = 0.0
+        self.seconds, self.integrator_seconds = 0.0, None
         self.problem = problem
         model, kernel = self.engine.model, problem.kernel
         names, species = list(model.getGlobalParameterIds()), list(model.getFloatingSpeciesIds())
@@ -173,7 +175,7 @@ class BngSim:
         except RuntimeError:  # no C compiler
             self.engine = bngsim.Simulator(self.model, method="ode")
         self.load_seconds = spent() - begin
-        self.seconds = 0.0
+        self.seconds, self.integrator_seconds = 0.0, None
         self.problem, self.failure = problem, bngsim.BngsimError
         kernel = problem.kernel
         known, species = set(self.model.param_names), list(self.model.species_names)

@@ -11,6 +11,7 @@ import ctypes
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from hepatica.compiler.kernel import TABLEAUX, Kernel
 from hepatica.solver import calls
 from hepatica.solver.workspace import Workspace
 from models import PROBLEMS, Problem, available
+from tables import to_table
 
 METHOD = "rodas5p"
 RTOL = 1e-4
@@ -104,10 +106,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=list(PROBLEMS), default=list(PROBLEMS))
     parser.add_argument("--lanes", type=int, default=8)
+    parser.add_argument("--markdown", type=Path, help="write the table here")
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     print(f"us of a {METHOD} step, {options.lanes} lanes\n")
+    rows: list[list[object]] = []
     names = ("step", "rhs", "solve", "factor", "stages", "unpack", "prepare", "in a run", "an output")
     print(f"{'':12}{'states':>7}" + "".join(f"{n:>10}" for n in names))
     for name in (n for n in options.models if available(n)):
@@ -115,6 +119,9 @@ def main() -> None:
         found = profile(problem, options.lanes)
         found["in a run"], found["an output"] = loop(problem, options.lanes)
         print(f"{name:12}{len(problem.states):>7}" + "".join(f"{found[n]:>10.2f}" for n in names), flush=True)
+        rows.append([problem.title, len(problem.states), *(f"{found[n]:.3g}" for n in names)])
+    if options.markdown:
+        options.markdown.write_text(to_table([["model", "states", *names], *rows]) + "\n")
 
 
 if __name__ == "__main__":

@@ -56,12 +56,18 @@ def to_markdown(results: dict[str, Any]) -> str:
 
 
 def _throughput(models: list[dict[str, Any]], peers: list[str]) -> str:
-    rows = [["model", "states", "hepatica", *(f"{p} (ratio)" for p in peers)]]
+    inside = [p for p in peers if any(r["engines"].get(p, {}).get("integrator_per_second") for r in models)]
+    rows = [
+        ["model", "states", "hepatica", *(f"{p} (ratio)" for p in peers), *(f"{p}, integrator alone" for p in inside)]
+    ]
     for r in models:
-        ours = r["engines"]["hepatica"]
-        others = [_against(ours, r["engines"].get(p, {}), "per_second") for p in peers]
+        ours, engines = r["engines"]["hepatica"], r["engines"]
+        others = [_against(ours, engines.get(p, {}), "per_second") for p in peers]
+        for p in inside:
+            alone = engines.get(p, {}).get("integrator_per_second")
+            others.append(_against(ours, {"per_second": alone} if alone else {}, "per_second"))
         rows.append([r["title"], r["states"], _number(ours.get("per_second")), *others])
-    return _table(rows)
+    return to_table(rows)
 
 
 def _latency(models: list[dict[str, Any]], peers: list[str]) -> str:
@@ -74,7 +80,7 @@ def _latency(models: list[dict[str, Any]], peers: list[str]) -> str:
         own = [_number(ours.get(key)) for key in ("load_s", "reload_ms")]
         load = [_number(engines.get(p, {}).get("load_s")) for p in peers]
         rows.append([r["title"], _number(ours.get("single_ms")), *single, *own, *load, _threads(ours)])
-    return _table(rows)
+    return to_table(rows)
 
 
 def _conditions(models: list[dict[str, Any]]) -> str:
@@ -88,7 +94,7 @@ def _conditions(models: list[dict[str, Any]]) -> str:
             method = f"{e.get('method', 'cvode')} {e['rtol']:.0e}"
             how = [f"{e['achieved']:.0e}", e["draws"], e["failed"], "-" if agreement is None else f"{agreement:.0e}"]
             rows.append([r["title"], r["varied"], f"{name} {e.get('version', '')}".strip(), method, *how])
-    return _table(rows)
+    return to_table(rows)
 
 
 def _against(ours: dict[str, Any], other: dict[str, Any], key: str) -> str:
@@ -104,6 +110,7 @@ def _threads(ours: dict[str, Any]) -> str:
     return f"{ours['two_threads']:.2f} ({ours['two_threads_busy']:.2f})"
 
 
-def _table(rows: list[list[Any]]) -> str:
+def to_table(rows: list[list[Any]]) -> str:
+    """A Markdown table; the first row is its head."""
     rows = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
     return "\n".join("| " + " | ".join(str(c) for c in row) + " |" for row in rows)
