@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hepatica.compiler.compile import generate
+from hepatica.compiler.derivatives import generate_derivative
 from hepatica.compiler.processor import Processor
 from hepatica.model.check import find_issues
 from hepatica.model.codec import from_json, to_json
@@ -45,3 +46,8 @@ def generate_here(arguments: Arguments, data: bytes) -> tuple[dict[str, Any], by
     observables = None if wanted is None else tuple(wanted)
     description, code = generate(from_json(data), observables, arguments["lanes"], processor)
     return json.loads(json.dumps(description)), code
+
+
+def generate_derivative_here(arguments: Arguments, data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Generate the description and the object code of the tangent or the adjoint of a step."""
+    return generate_derivative(from_json(data), arguments)

@@ -156,7 +156,7 @@ def test_coefficients_of_the_tangent(system: System) -> None:
     second, slopes = found.programs
     d, w = np.zeros((found.sizes["d"], LANES)), np.zeros((found.sizes["w"], LANES))
     a, q, f = (np.zeros((max(1, len(t)), LANES)) for t in (found.first, found.mixed, found.source))
-    interpret(second, {"y": y, "p": p, "o": d})
+    interpret(second, {"y": y, "p": p, "o": d, "w": w})
     interpret(slopes, {"y": x, "u": u, "d": d, "p": p, "a": a, "q": q, "f": f, "w": w})
 
     net = np.zeros((len(y), len(system.rates)))

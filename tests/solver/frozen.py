@@ -38,7 +38,7 @@ class Frozen:
         self.rhs = lower_rhs(self.system)
         self.observe = lower_outputs("observe", graph, self.system.observed, ("y", "p", "o"))
         self.initial = lower_outputs("initial", graph, self.system.initial, ("p", "o"))
-        order, offsets, where, when, _, hidden = rows
+        order, offsets, where, when, _, hidden = rows[:6]
         self.rows = [(where[r], when[r], hidden[r]) for r in order[offsets[task] : offsets[task + 1]]]
         self.tableau, self.times = tableau, times
         self.table = reading_weights(tableau)

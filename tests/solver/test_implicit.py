@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from hepatica.compiler import Kernel, compile_model
-from hepatica.compiler.derivatives import compile_adjoint, compile_tangent, conserved_sums
+from hepatica.compiler.derivatives import compile_adjoint, compile_tangent
+from hepatica.compiler.differentiate import conserved_sums
 from hepatica.compiler.reference import Reference
 from hepatica.compiler.system import build_system
 from hepatica.ensemble import draw_prior

@@ -84,7 +84,7 @@ def programs_of(system: System) -> tuple[tuple[Program, ...], dict[str, int]]:
     graph, jacobian = system.graph, build_jacobian(system)
     plan = plan_elimination(len(system.states), jacobian.entries)
     given = len(system.parameters)
-    hoisted = hoist(graph, (*system.rates, *jacobian.partials), given, given + _conditions(system).hidden)
+    hoisted = hoist(graph, (*system.rates, *jacobian.partials), given, given + conditions_of(system).hidden)
     rates, partials = hoisted.roots[: len(system.rates)], hoisted.roots[len(system.rates) :]
     rhs, rhs_scratch = schedule(lower_rhs(replace(system, rates=rates)), free=True)
     factor, factor_scratch = schedule(
@@ -131,7 +131,8 @@ def _happening(system: System) -> tuple[Node, ...]:
     )
 
 
-def _conditions(system: System) -> Conditions:
+def conditions_of(system: System) -> Conditions:
+    """Tell what is watched during a run."""
     events = tuple(
         EventTable(
             initial_value=e.initial_value, persistent=e.persistent, at_trigger=e.at_trigger, states=tuple(i for i, _, _ in e.assignments)
@@ -164,7 +165,7 @@ def write_model(
     description = {
         "states": system.states, "parameters": system.parameters, "observables": system.observables,
         "differential": system.differential, "indirect": system.indirect,
-        "conditions": asdict(_conditions(system)), "plain": bool(readout_of(system).states), "functions": functions_of(text),
+        "conditions": asdict(conditions_of(system)), "plain": bool(readout_of(system).states), "functions": functions_of(text),
         "p0": system.p0, "lanes": layout.lanes, "slots": layout.slots, "sizes": sizes,
     }  # fmt: skip
     return description, text

@@ -25,7 +25,7 @@ class Coefficients:
     Parameters
     ----------
     programs
-        ``second (y, p, o)``: second derivatives of the fluxes at y; ``slopes (y, u, d, p, a, q, f, w)``: A, Q and F of
+        ``second (y, p, o, w)``: second derivatives of the fluxes at y; ``slopes (y, u, d, p, a, q, f, w)``: A, Q and F of
         a stage with argument y and stage u from the second derivatives d.
     first, mixed
         Places (row, column) of the entries of A and of Q.
@@ -73,7 +73,7 @@ def lower_coefficients(system: System, jacobian: Jacobian, parameters: Sequence[
         for slot, place in enumerate(sorted(table)):
             program.emit("store", array, slot, accumulate(program, None, table[place]))
     return Coefficients(
-        programs=(lower_outputs("second", system.graph, list(second), ("y", "p", "o")), program),
+        programs=(lower_outputs("second", system.graph, list(second), ("y", "p", "o", "w")), program),
         first=tuple(sorted(first)), mixed=tuple(sorted(mixed)), source=tuple(sorted(by_column)),
         sizes={"d": max(1, len(second)), "w": max(1, scratch)},
     )  # fmt: skip

@@ -231,7 +231,7 @@ def lower_rhs_pull(system: System) -> tuple[Program, int]:
         return program.emit("const", 0.0) if total is None else total
 
     return lower_pull(
-        "rhs_pull", system.graph, system.rates, arguments=("y", "p", "m", "s", "yb", "pb"), bars={"y": "yb", "p": "pb"},
+        "rhs_pull", system.graph, system.rates, arguments=("y", "p", "m", "s", "yb", "pb", "w"), bars={"y": "yb", "p": "pb"},
         stored={"yb": len(system.states)}, seed=seed,
     )  # fmt: skip
 
@@ -265,7 +265,7 @@ def lower_outer(system: System, jacobian: Jacobian, tableau: Tableau, fluxes: in
 def lower_partials_pull(system: System, jacobian: Jacobian) -> tuple[Program, int]:
     """``yb += sum over q of s[q] d partial_q / dy``, ``pb`` likewise."""
     return lower_pull(
-        "partials_pull", system.graph, jacobian.partials, arguments=("y", "p", "s", "yb", "pb"),
+        "partials_pull", system.graph, jacobian.partials, arguments=("y", "p", "s", "yb", "pb", "w"),
         bars={"y": "yb", "p": "pb"},
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ TARGETS: Mapping[str, str] = {
     "read_antimony": "hepatica.isolated.read_antimony_here",
     "check": "hepatica.isolated.check_here",
     "generate": "hepatica.isolated.generate_here",
+    "generate_derivative": "hepatica.isolated.generate_derivative_here",
 }
 """Dotted names of the functions by the names under which they are asked for; nothing else is ever imported."""
 

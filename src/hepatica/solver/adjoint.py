@@ -27,6 +27,8 @@ from hepatica.solver.adjoint_space import (
     PB,
     POINT,
     POINT_BAR,
+    PREPARE,
+    PREPARED,
     PULL,
     QB,
     REPLAY,
@@ -58,7 +60,7 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Slopes = Callable[[slice, Array], Array]
 
-call4, call5, call8, call13 = (caller(n) for n in (4, 5, 8, 13))
+call2, call4, call5, call8, call14 = (caller(n) for n in (2, 4, 5, 8, 14))
 
 
 class Ends(NamedTuple):
@@ -104,6 +106,7 @@ def _find_steps(
                 load_parameters(
                     lane, where[order[at[lane]], SEGMENT], run.tasks[task[lane], 1], run.base, run.plan, a.p
                 )
+                call2(code[PREPARE], (data[P], data[PREPARED]))
             row = order[at[lane]]
             if where[row, KIND] == STEPPED:
                 load_row(lane, row, rows, a.y, a.p)
@@ -127,6 +130,7 @@ def _find_steps(
                 load_parameters(
                     lane, where[order[at[lane]], SEGMENT], run.tasks[task[lane], 1], run.base, run.plan, a.p
                 )
+                call2(code[PREPARE], (data[P], data[PREPARED]))
     return following, active
 
 
@@ -192,10 +196,10 @@ def pull_back(code: Any, data: Any, a: Any, rows: Any, queue: Any, run: Any, eve
         a.ub[:] = 0.0
         call5(code[UNBLEND], (data[BAR], data[OM], data[MASK], data[YB], data[UB]))
         _pull_readings(task, at, rows, run, ends.slopes, code, data, a)
-        call13(
+        call14(
             code[PULL],
             (data[Y], data[P], data[IH], data[LU], data[U], data[X], data[YB], data[UB], data[XB], data[M], data[V], data[SP],
-             data[PB]),
+             data[PB], data[W]),
         )  # fmt: skip
         for lane in range(lanes):
             if task[lane] < 0:

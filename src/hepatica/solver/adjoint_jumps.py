@@ -31,7 +31,7 @@ from hepatica.solver.events import HELD
 from hepatica.solver.notes import ASSIGNED, KIND, SEGMENT, SOLVED, TRIGGERED, TURNED, WHICH
 from hepatica.solver.replay import load_row, value_before
 
-call2, call3, call4, call5, call6 = (caller(n) for n in (2, 3, 4, 5, 6))
+call2, call3, call4, call5, call7 = (caller(n) for n in (2, 3, 4, 5, 7))
 
 
 @compiled
@@ -192,7 +192,7 @@ def _leave_solution(lane: int, differential: int, code: Any, data: Any, a: Any) 
     for v in range(differential):
         a.m[0, v, lane] = 0.0
     a.qb[:] = 0.0
-    call6(code[RHS_PULL], (data[Y], data[P], data[M], data[V], data[XB], data[QB]))
+    call7(code[RHS_PULL], (data[Y], data[P], data[M], data[V], data[XB], data[QB], data[W]))
     for v in range(a.bar.shape[0]):
         a.bar[v, lane] = 0.0 if v >= differential else a.bar[v, lane] + a.xb[0, v, lane]
     for v in range(a.pb.shape[0]):

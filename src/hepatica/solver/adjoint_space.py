@@ -12,12 +12,13 @@ Array = NDArray[np.float64]
 
 # places in `code`
 (
-    REPLAY, BLEND, UNBLEND, PULL, OBSERVE_PULL, INITIAL_PULL, ROOTS_PULL, ASSIGN_PULL, FACTOR, SOLVE, RHS, RHS_PULL,
-) = range(12)  # fmt: skip
+    REPLAY, BLEND, UNBLEND, PULL, OBSERVE_PULL, INITIAL_PULL, ROOTS_PULL, ASSIGN_PULL, FACTOR, SOLVE, RHS, RHS_PULL, PREPARE,
+) = range(13)  # fmt: skip
 # places in `data`, in the order of the arrays below
 (
     Y, P, IH, IHG, LU, U, X, W, OM, MASK, POINT, POINT_BAR, YB, UB, XB, M, V, SP, SO, SI, SR, SA, PB, QB, BAR,
 ) = range(25)  # fmt: skip
+PREPARED = 27  # entries of p behind the hidden ones
 
 
 class AdjointArrays(NamedTuple):
@@ -69,25 +70,20 @@ class AdjointSpace:
 
     def __init__(self, kernel: Kernel, adjoint: Adjoint, tableau: Tableau) -> None:
         n, s, size = len(kernel.states), tableau.stages, adjoint.sizes
-        count = max(1, len(kernel.parameters) + kernel.conditions.hidden)
+        count = len(kernel.parameters) + kernel.conditions.hidden
         values = sum(len(e.states) for e in kernel.conditions.events)
         shapes: dict[str, tuple[int, ...]] = {
-            "y": (n,), "p": (count,), "ih": (), "ihg": (), "lu": (size["lu"],), "u": (s, n), "x": (s, n), "w": (size["w"],),
+            "y": (n,), "p": (max(1, count + size["prepared"]),), "ih": (), "ihg": (), "lu": (size["lu"],), "u": (s, n), "x": (s, n),
+            "w": (size["w"],),
             "om": (s,), "mask": (), "point": (n,), "point_bar": (n,), "yb": (n,), "ub": (s, n), "xb": (s, n), "m": (s, n),
             "v": (s, size["v"]), "sp": (size["s"],), "so": (size["so"],), "si": (size["si"],), "sr": (size["sr"],),
-            "sa": (size["sa"],), "pb": (count,), "qb": (count,), "bar": (n,), "shift": (), "news": (values,),
+            "sa": (size["sa"],), "pb": (max(1, count),), "qb": (max(1, count),), "bar": (n,), "shift": (), "news": (values,),
         }  # fmt: skip
         self.arrays = AdjointArrays(**{name: aligned(*shape, adjoint.lanes) for name, shape in shapes.items()})
-        self.data = np.array([a.ctypes.data for a in self.arrays], np.int64)
+        prepared = self.arrays.p.ctypes.data + 8 * adjoint.lanes * count
+        self.data = np.array([*(a.ctypes.data for a in self.arrays), prepared], np.int64)
         methods = [f"{kind}_{tableau.name}" for kind in ("replay", "blend", "unblend", "pull")]
         others = (
-            "observe_pull",
-            "initial_pull",
-            "roots_pull",
-            "assign_pull",
-            "factor",
-            "solve_transposed",
-            "rhs",
-            "rhs_pull",
-        )
+            "observe_pull", "initial_pull", "roots_pull", "assign_pull", "factor", "solve_transposed", "rhs", "rhs_pull", "prepare",
+        )  # fmt: skip
         self.code = np.array([adjoint.addresses[name] for name in (*methods, *others)], np.int64)

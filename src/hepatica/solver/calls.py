@@ -47,6 +47,9 @@ def caller(count: int) -> Any:
 
     @intrinsic
     def call(_context: Any, address: Any, arguments: Any) -> Any:
+        if len(arguments) != count:  # machine code would read what is not there
+            raise TypeError(f"{len(arguments)} pointers for a function that takes {count}")
+
         def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
             word = ir.IntType(64)
             function = ir.FunctionType(ir.VoidType(), [word] * count)

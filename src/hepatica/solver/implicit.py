@@ -37,7 +37,7 @@ NEGLIGIBLE = 1e-3  # part of what there was at the start, below which what is le
 # part of the largest state below which a state does not count, for the size of its derivative and of what it is worth
 SMALL, LIGHT = 1e-9, 1e-4
 AT_ONCE = 64
-call2, call5, call6, call8 = (caller(n) for n in (2, 5, 6, 8))
+call2, call5, call6, call7, call8 = (caller(n) for n in (2, 5, 6, 7, 8))
 
 
 @compiled
@@ -125,6 +125,7 @@ def _tangents(
             for v in range(n):
                 a.x[0, v, lane] = rest[r, v]
         a.ihg[:] = sigma
+        call2(code[on.PREPARE], (data[on.P], data[on.PREPARED]))
         call5(code[on.FACTOR], (data[on.X], data[on.P], data[on.IHG], data[on.LU], data[on.W]))
         call8(
             code[on.SLOPES],
@@ -223,8 +224,9 @@ def _resting(code: Any, data: Any, a: Any) -> Any:
     for i in range(n):
         m[0] = 0.0
         m[0, i] = 1.0
-        call6(
-            code[back.RHS_PULL], (data[back.Y], data[back.P], data[back.M], data[back.V], data[back.XB], data[back.PB])
+        call7(
+            code[back.RHS_PULL],
+            (data[back.Y], data[back.P], data[back.M], data[back.V], data[back.XB], data[back.PB], data[back.W]),
         )
         for v in range(n):
             for lane in range(lanes):
@@ -243,8 +245,9 @@ def _settle_back(
     fine[:] = False
     for _ in range(MOST):
         m[0] = z
-        call6(
-            code[back.RHS_PULL], (data[back.Y], data[back.P], data[back.M], data[back.V], data[back.XB], data[back.PB])
+        call7(
+            code[back.RHS_PULL],
+            (data[back.Y], data[back.P], data[back.M], data[back.V], data[back.XB], data[back.PB], data[back.W]),
         )
         for v in range(n):
             for lane in range(lanes):
@@ -296,6 +299,7 @@ def _adjoints(
                 a.y[v, lane] = rest[r, v]
                 seed[v, lane] = given[r, v]
         a.ihg[:] = sigma
+        call2(code[back.PREPARE], (data[back.P], data[back.PREPARED]))
         call5(code[back.FACTOR], (data[back.Y], data[back.P], data[back.IHG], data[back.LU], data[back.W]))
         resting = _resting(code, data, a)
         _settle_back(here, seed, resting, conserved, scale, code, data, a, z, fine)
@@ -305,11 +309,11 @@ def _adjoints(
                 a.m[0, v, lane] = a.bar[v, lane] if resting[v, lane] else 0.0
         a.qb[:] = 0.0
         fluxes = (data[back.Y], data[back.P], data[back.M], data[back.V], data[back.XB])
-        call6(code[back.RHS_PULL], (*fluxes, data[back.QB]))
+        call7(code[back.RHS_PULL], (*fluxes, data[back.QB], data[back.W]))
         undefined = a.qb != 0.0
         a.m[0] = z
         a.pb[:] = 0.0
-        call6(code[back.RHS_PULL], (*fluxes, data[back.PB]))
+        call7(code[back.RHS_PULL], (*fluxes, data[back.PB], data[back.W]))
         for v in range(n):
             for lane in range(lanes):
                 a.bar[v, lane] = seed[v, lane] + a.xb[0, v, lane]

@@ -68,7 +68,7 @@ class Record:
         task = self.where[:used, TASK]
         order = np.argsort(task, kind="stable").astype(np.int64)
         offsets = np.searchsorted(task[order], np.arange(tasks + 1)).astype(np.int64)
-        return Rows(order, offsets, self.where, self.when, self.states, self.hidden)
+        return Rows(order, offsets, self.where, self.when, self.states, self.hidden, int(self.cursor[1]))
 
 
 def run_recorded(

@@ -14,7 +14,10 @@ Indices = NDArray[np.int64]
 
 
 class Rows(NamedTuple):
-    """Notes of some tasks: those of a task are ``order[offsets[task]:offsets[task + 1]]``, in the order of time."""
+    """Notes of some tasks: those of a task are ``order[offsets[task]:offsets[task + 1]]``, in the order of time.
+
+    ``parameters``: how many stand before what was hidden.
+    """
 
     order: Indices
     offsets: Indices
@@ -22,6 +25,7 @@ class Rows(NamedTuple):
     when: Array
     states: Array
     hidden: Array
+    parameters: int
 
 
 class Run(NamedTuple):
@@ -105,9 +109,8 @@ def load_row(lane: int, row: int, rows: Any, y: Any, p: Any) -> None:
     """The state of a note, and what was hidden behind the parameters."""
     for v in range(y.shape[0]):
         y[v, lane] = rows.states[row, v]
-    first = p.shape[0] - rows.hidden.shape[1]  # these loops prepare nothing, so that nothing stands behind it
     for v in range(rows.hidden.shape[1]):
-        p[first + v, lane] = rows.hidden[row, v]
+        p[rows.parameters + v, lane] = rows.hidden[row, v]
 
 
 @compiled

@@ -195,7 +195,7 @@ def push_forward(
         for lane in range(lanes):
             a.ihg[lane] = a.ih[lane] / run.gamma
         call8(code[REPLAY], (data[Y], data[P], data[IH], data[IHG], data[LU], data[U], data[X], data[W]))
-        call3(code[SECOND], (data[Y], data[P], data[D]))
+        call4(code[SECOND], (data[Y], data[P], data[D], data[W]))
         for i in range(stages):
             stage = 8 * lanes * i
             call8(

@@ -15,6 +15,8 @@ from hepatica.solver.tangent_space import (
     IHG,
     INITIAL,
     LU,
+    PREPARE,
+    PREPARED,
     RHS,
     ROOTED,
     ROOTS,
@@ -119,6 +121,7 @@ def enter_segment(
     """Go over the start of a segment; ``begins``: it is the first of its task."""
     segment, draw = rows.where[row, SEGMENT], run.tasks[task, 1]
     load_parameters(lane, segment, draw, run.base, run.plan, a.p)
+    call2(code[PREPARE], (data[P], data[PREPARED]))
     seed_parameters(lane, segment, draw, run, tables, seeds)
     if begins:
         start_tangent(lane, run.tasks[task, 2], dy0, tables, seeds, code, data, a)

@@ -15,12 +15,13 @@ Indices = NDArray[np.int64]
 
 # places in `code`; the combinations of the stages follow
 (
-    REPLAY, BLEND, TANGENT_BLEND, SECOND, SLOPES, OBSERVE, INITIAL, ROOTS, ASSIGN, SWEEP, FACTOR, RHS, COMBINE,
-) = range(13)  # fmt: skip
+    REPLAY, BLEND, TANGENT_BLEND, SECOND, SLOPES, OBSERVE, INITIAL, ROOTS, ASSIGN, SWEEP, FACTOR, RHS, PREPARE, COMBINE,
+) = range(14)  # fmt: skip
 # places in `data`, in the order of the arrays below
 (
     Y, P, IH, IHG, LU, U, X, W, OM, POINT, D, A, Q, F, OBSERVED, STARTED, ROOTED, ASSIGNED, DY, DU, DX, DO,
 ) = range(22)  # fmt: skip
+PREPARED = 24  # entries of p behind the hidden ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +127,13 @@ class TangentSpace:
 
     def __init__(self, kernel: Kernel, tangent: Tangent, tableau: Tableau, directions: Directions) -> None:
         n, lanes, s = len(kernel.states), tangent.lanes, tableau.stages
-        count = max(1, len(kernel.parameters) + kernel.conditions.hidden)
+        count = len(kernel.parameters) + kernel.conditions.hidden
         size, wide = tangent.sizes, tangent.lanes * tangent.width
         blocks = max(1, -(-directions.count // wide))
         values = sum(len(e.states) for e in kernel.conditions.events)
         by_lane: dict[str, tuple[int, ...]] = {
-            "y": (n,), "p": (count,), "ih": (), "ihg": (), "lu": (size["lu"],), "u": (s, n), "x": (s, n), "w": (size["w"],),
+            "y": (n,), "p": (max(1, count + size["prepared"]),), "ih": (), "ihg": (), "lu": (size["lu"],), "u": (s, n), "x": (s, n),
+            "w": (size["w"],),
             "om": (s,), "point": (n,), "d": (size["d"],), "a": (s, size["a"]), "q": (s, size["q"]), "f": (s, size["f"]),
             "observed": (max(1, len(tangent.observed)),), "started": (max(1, len(tangent.initial)),),
             "rooted": (max(1, len(tangent.rooted)),), "assigned": (max(1, len(tangent.assigned)),),
@@ -141,19 +143,13 @@ class TangentSpace:
             dy=aligned(lanes, blocks, n, wide), du=aligned(blocks, s, n, wide), dx=aligned(n, wide), do=aligned(n, wide),
             shift=aligned(lanes, blocks * wide), news=aligned(lanes, values, blocks * wide),
         )  # fmt: skip
-        self.data = np.array([a.ctypes.data for a in self.arrays], np.int64)
+        prepared = self.arrays.p.ctypes.data + 8 * lanes * count
+        self.data = np.array([*(a.ctypes.data for a in self.arrays), prepared], np.int64)
         methods = [f"{kind}_{tableau.name}" for kind in ("replay", "blend", "tangent_blend")]
         others = (
-            "second",
-            "slopes",
-            "observe_slopes",
-            "initial_slopes",
-            "root_slopes",
-            "assign_slopes",
-            "sweep",
-            "factor",
-            "rhs",
-        )
+            "second", "slopes", "observe_slopes", "initial_slopes", "root_slopes", "assign_slopes", "sweep", "factor", "rhs",
+            "prepare",
+        )  # fmt: skip
         names = (*methods, *others, *(f"combine{i}_{tableau.name}" for i in range(s)))
         self.code = np.array([tangent.addresses[name] for name in names], np.int64)
         self.tables = _tables(count, tangent, directions)

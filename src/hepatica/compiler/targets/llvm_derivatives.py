@@ -11,6 +11,7 @@ from hepatica.compiler.lower import Operation, Program
 from hepatica.compiler.tableaux import Tableau
 from hepatica.compiler.targets.llvm import BLOCK, INTRINSICS, LIBM, Writer
 from hepatica.compiler.targets.llvm_layout import Layout
+from hepatica.compiler.targets.llvm_loop import write_elimination
 from hepatica.compiler.targets.llvm_math import MATH_FUNCTIONS, declare_reciprocal, write_factorial, write_vector_math
 
 HEAD = "#0 {\nentry:\n"
@@ -163,7 +164,7 @@ def _pull(layout: Layout, tableau: Tableau, size: int, differential: int, fluxes
     s, v = tableau.stages, layout.vector
     out = [
         f"define void @pull_{tableau.name}(ptr %y, ptr %p, ptr %ih, ptr %lu, ptr %u, ptr %x, ptr %yb, ptr %ub, ptr %xb, "
-        f"ptr %m, ptr %v, ptr %s, ptr %pb) {HEAD}",
+        f"ptr %m, ptr %v, ptr %s, ptr %pb, ptr %w) {HEAD}",
     ]
     pointers = {}
     for array, length in (("x", size), ("ub", size), ("xb", size), ("m", size), ("v", fluxes)):
@@ -183,7 +184,7 @@ def _pull(layout: Layout, tableau: Tableau, size: int, differential: int, fluxes
         rows.store(total, pointers["m"][i])
         out.append(rows.text(size))
         out.append(f" call void @solve_transposed(ptr %lu, ptr {pointers['m'][i]})\n")
-        arguments = (pointers["x"][i], "%p", pointers["m"][i], pointers["v"][i], pointers["xb"][i], "%pb")
+        arguments = (pointers["x"][i], "%p", pointers["m"][i], pointers["v"][i], pointers["xb"][i], "%pb", "%w")
         out.append(f" call void @rhs_pull({', '.join(f'ptr {a}' for a in arguments)})\n")
         before = f"s{i}_end"
     rows = _Rows(layout, 1, "e", before)
@@ -193,7 +194,7 @@ def _pull(layout: Layout, tableau: Tableau, size: int, differential: int, fluxes
     rows.store(total, "%yb")
     out.append(rows.text(size))
     out.append(f" call void @outer_{tableau.name}(ptr %v, ptr %u, ptr %s)\n")
-    out.append(" call void @partials_pull(ptr %y, ptr %p, ptr %s, ptr %yb, ptr %pb)\n ret void\n}\n")
+    out.append(" call void @partials_pull(ptr %y, ptr %p, ptr %s, ptr %yb, ptr %pb, ptr %w)\n ret void\n}\n")
     return "".join(out)
 
 
@@ -314,6 +315,7 @@ def _module(programs: Sequence[Program], layout: Layout, parts: Sequence[str]) -
     if "factorial" in used:
         out.append(write_factorial(layout))
     out += [Writer(program, layout, {}).text() for program in programs]
+    out += [write_elimination(layout, program.tail) for program in programs if program.tail]
     return "".join([*out, *parts, 'attributes #0 = { nounwind "frame-pointer"="none" }\n'])
 
 
