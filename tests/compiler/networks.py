@@ -221,6 +221,20 @@ def thermostat() -> Model:
     )
 
 
+def lit() -> Model:
+    """X is made by day; how fast the days go and how dark counts as night are parameters."""
+    wave = Apply("sin", (times("pace", TIME),))
+    made = Apply("piecewise", (Symbol("make"), Apply("gt", (wave, Symbol("dusk"))), Number(0.0)))
+    return Model(
+        id="lit",
+        parameters=(
+            Parameter(id="X", value=0.2, constant=False),
+            *(Parameter(id=n, value=v) for n, v in (("make", 2.0), ("lose", 0.3), ("pace", 1.5), ("dusk", 0.2))),
+        ),
+        rules=(Rule(kind="rate", variable="X", expression=Apply("-", (made, times("lose", "X")))),),
+    )
+
+
 def clinic() -> Model:
     """Doses at a time that is a parameter and whenever X falls below a threshold, and a counter that other events set off."""
     late = Apply("ge", (TIME, Symbol("when")))

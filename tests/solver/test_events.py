@@ -238,7 +238,6 @@ def test_an_event_without_assignments_changes_nothing() -> None:
     np.testing.assert_allclose(quiet, plain, rtol=1e-8)
 
 
-@pytest.mark.xfail(strict=True, reason="a condition that is not linear in time is sampled at quarters of a step only")
 def test_triggers_that_are_periodic_in_time_are_not_stepped_over() -> None:
     run = follow("n = 0; E: at (sin(time) > 0.5): n = n + 1;", [20.0, 100.0])
     assert run["n"].tolist() == [4.0, 16.0]

@@ -125,7 +125,31 @@ def test_a_solution_that_slides_along_a_switch_goes_on(rate: str) -> None:
     np.testing.assert_allclose(run["x"], [0.5, 0.0, 0.0], atol=1e-4)
 
 
-@pytest.mark.xfail(strict=True, reason="a condition that is not linear in time is sampled at quarters of a step only")
 def test_switches_that_are_periodic_in_time_are_not_stepped_over() -> None:
     third = 20.0 * math.pi / 3.0  # of ten periods
     np.testing.assert_allclose(x_at("piecewise(1, sin(time) > 0.5, 0)", [20.0 * math.pi]), [third], rtol=1e-6)
+
+
+def test_switches_that_are_periodic_in_a_state_are_not_stepped_over() -> None:
+    third = 20.0 * math.pi / 3.0
+    at = [20.0 * math.pi]
+    np.testing.assert_allclose(x_at("piecewise(1, sin(y) > 0.5, 0)", at, "y = 0; y' = 1;"), [third], rtol=1e-6)
+    np.testing.assert_allclose(x_at("piecewise(1, cos(2*y)^2 < 0.25, 0)", at, "y = 0; y' = 1;"), [third], rtol=1e-6)
+    np.testing.assert_allclose(x_at("piecewise(1, tan(time) > 1, 0)", at), [5.0 * math.pi], rtol=1e-6)
+
+
+def test_what_follows_periodic_functions_is_no_state_of_the_model() -> None:
+    kernel = compiled("x = 0; x' = piecewise(1, sin(time) > 0.5, 0);")
+    assert kernel.observables == ("x",)
+    assert kernel.states == ("x", "(time)", "(wave 1)")
+
+
+@pytest.mark.parametrize("above", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("when", np.linspace(2.0, 3.0, 7))
+def test_a_peak_over_a_level_within_a_step_is_seen(above: float, when: float) -> None:
+    """``y`` is a Gauss curve in time; it is over the level for a small part of a step."""
+    level = 1.0 - above
+    wide = 2.0 * math.sqrt(-2.0 * math.log(level))
+    x = x_at(f"piecewise(1, y > {level!r}, 0)", [6.0], f"y = exp(-{when}^2/2); y' = -(time - {when})*y;",
+             tolerances=Tolerances(rtol=1e-8, atol=1e-12))  # fmt: skip
+    np.testing.assert_allclose(x, [wide], rtol=1e-2)

@@ -23,6 +23,7 @@ from tests.compiler.networks import (
     clinic,
     every_function,
     hill,
+    lit,
     rate_of,
     robertson,
     thermostat,
@@ -136,12 +137,16 @@ def eventful() -> Problem:
     return problem(clinic(), [0.5, 1.31, 4.0, 6.0, 12.0], [Operation("parameter", 3, "scale", 1.3, 3.0)])
 
 
+def waving() -> Problem:
+    return problem(lit(), [0.5, 4.0, 15.0], [Operation("parameter", 1, "scale", 1.5, 2.0)])
+
+
 def algebraic() -> Problem:
     changes = [Operation("parameter", 2, "scale", 1.5, 2.0), Operation("state", 0, "add", 1.0, 3.0)]
     return problem(buffered(), [0.0, 1.0, 2.0, 5.0], changes)
 
 
-@pytest.fixture(params=[switching, eventful, algebraic], scope="module")
+@pytest.fixture(params=[switching, eventful, waving, algebraic], scope="module")
 def jumping(request: pytest.FixtureRequest) -> Problem:
     found: Problem = request.param()
     return found

@@ -118,7 +118,8 @@ def readout_of(system: System) -> Readout:
 
 
 def _watched(system: System) -> tuple[Node, ...]:
-    return (*system.watch.switches, *system.watch.triggers, *system.watch.times)
+    watch = system.watch
+    return (*watch.switches, *watch.triggers, *watch.times, *watch.levels)
 
 
 def _happening(system: System) -> tuple[Node, ...]:
@@ -144,6 +145,7 @@ def conditions_of(system: System) -> Conditions:
         switches=len(watch.switches),
         times=len(watch.times),
         sampled=watch.sampled,
+        levels=len(watch.levels),
         events=events,
         delayed=len(system.delayed),
         delays=len(system.delays),

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from hepatica.compiler.graph import COMPARISONS, STEPS, Graph, Node
-from hepatica.compiler.names import CLOCK, Names
+from hepatica.compiler.names import CLOCK, Names, is_hidden
 from hepatica.errors import ModelError, UnsupportedError, did_you_mean
 from hepatica.model import Apply, Expression, Number, Reaction, Symbol
 
@@ -82,7 +82,9 @@ class Formulas:
         return self.leaf[name]
 
     def _first(self, name: str) -> Node:
-        return self.graph.number(0.0) if name == CLOCK else self.first[name]
+        if is_hidden(name):
+            return self.graph.number(0.0 if name == CLOCK else 1.0)
+        return self.first[name]
 
     def amount(self, name: str, *, initial: bool = False) -> Node:
         """Give the amount of a species."""

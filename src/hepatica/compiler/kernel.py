@@ -50,6 +50,8 @@ class Conditions:
         Number of conditions that depend on time only.
     sampled
         Whether others are there, so that the inside of a step is looked at too.
+    levels
+        Number of quantities that tell how far these are from their change.
     events
         One table for each event.
     delayed, delays
@@ -61,6 +63,7 @@ class Conditions:
     switches: int = 0
     times: int = 0
     sampled: bool = False
+    levels: int = 0
     events: tuple[EventTable, ...] = ()
     delayed: int = 0
     delays: int = 0
@@ -76,7 +79,7 @@ class Conditions:
     @property
     def seen(self) -> int:
         """Number of values that are looked at after a step."""
-        return self.switches + len(self.events) + self.times
+        return self.switches + len(self.events) + self.times + self.levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,13 @@ from hepatica.model.structure import formulas
 
 CLOCK = "(time)"
 """Name of the state that is time itself; no id looks like it."""
+WAVE = "(wave {})"
+"""Names of the states that follow periodic functions; they stand behind the clock."""
+
+
+def is_hidden(state: str) -> bool:
+    """Tell whether a state is the solver's own: the clock, or a wave."""
+    return state.startswith("(")
 
 
 class Names:
@@ -19,6 +26,8 @@ class Names:
     ----------
     model
         The network.
+    waves
+        Number of periodic functions to follow.
 
     Raises
     ------
@@ -26,7 +35,7 @@ class Names:
         When an algebraic rule determines nothing.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, waves: int = 0) -> None:
         self.model = model
         self.species = {s.id: s for s in model.species}
         self.sizes = {c.id: c.size for c in model.compartments}
@@ -50,8 +59,10 @@ class Names:
         self.differential = [name for name in moved if name not in self.algebraic]
         used = {n.operator for _, _, x in formulas(model) for n in walk(x) if isinstance(n, Apply)}
         self.delays = "delay" in used
-        if used & {"time", "delay"} or not (moved or self.algebraic):
+        if used & {"time", "delay"} or waves or not (moved or self.algebraic):
             self.differential.append(CLOCK)
+        self.waves = [WAVE.format(k + 1) for k in range(waves)]
+        self.differential += self.waves
         self.states = [*self.differential, *self.algebraic]
         self.index = {name: i for i, name in enumerate(self.states)}
 

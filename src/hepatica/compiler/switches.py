@@ -5,9 +5,12 @@ step. A last hidden parameter, ``free``, lets a lane do without modes: where the
 change without end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hepatica.compiler.graph import COMPARISONS, STEPS, Graph, Node
+
+PERIODIC = frozenset({"sin", "cos", "tan"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +27,45 @@ class Watch:
         Times at which conditions that depend on time only change next.
     sampled
         Whether a condition depends on states, so that it may change and change back within a step.
+    levels
+        How far such comparisons are from their change.
     """
 
     switches: tuple[Node, ...] = ()
     triggers: tuple[Node, ...] = ()
     times: tuple[Node, ...] = ()
     sampled: bool = False
+    levels: tuple[Node, ...] = ()
 
     @property
     def hidden(self) -> int:
         """Number of hidden parameters."""
         return len(self.switches) + bool(self.switches)
+
+
+def periodic_functions(graph: Graph, nodes: Sequence[Node], still: frozenset[int]) -> tuple[Node, ...]:
+    """Find the periodic functions of changing things on which conditions depend.
+
+    The rates may be constant where such a condition goes through a hundred periods. A state that follows the function keeps
+    steps short enough to see them.
+
+    Parameters
+    ----------
+    graph
+        Holds the nodes.
+    nodes
+        Rates and triggers.
+    still
+        States that only events change.
+    """
+    conditions = [n for n in graph.inner(nodes) if graph.nodes[n][0] in COMPARISONS | STEPS]
+    found = [
+        n for n in graph.inner(conditions)
+        if graph.nodes[n][0] in PERIODIC and {i for kind, i in graph.leaves(n) if kind == "y"} - still
+    ]  # fmt: skip
+    # a tangent has no value at its poles, the sine of the same is never far from one
+    smooth = [graph.call("sin", int(graph.nodes[n][1])) if graph.nodes[n][0] == "tan" else n for n in found]
+    return tuple(dict.fromkeys(smooth))
 
 
 def hold_conditions(
@@ -89,17 +120,24 @@ def watch_conditions(
     inner = graph.inner([*switches, *triggers])
     found = [n for n in inner if graph.nodes[n][0] in COMPARISONS | STEPS]
     times: list[Node] = []
+    levels: list[Node] = []
     sampled = False
     for node in found:
         states = {i for kind, i in graph.leaves(node) if kind == "y"} - still
         if not states:
             continue
         at = _next_change(graph, node, clock) if states == {clock} else None
-        if at is None:
-            sampled = True
-        else:
+        if at is not None:
             times.append(at)
-    return Watch(switches=switches, triggers=triggers, times=tuple(dict.fromkeys(times)), sampled=sampled)
+            continue
+        sampled = True
+        name, *arguments = graph.nodes[node]
+        if name in COMPARISONS:
+            levels.append(graph.sub(arguments[0], arguments[1]))
+    return Watch(
+        switches=switches, triggers=triggers, times=tuple(dict.fromkeys(times)), sampled=sampled,
+        levels=tuple(dict.fromkeys(levels)),
+    )  # fmt: skip
 
 
 def _next_change(graph: Graph, node: Node, clock: int) -> Node | None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from hepatica.compiler.formulas import Formulas
 from hepatica.compiler.graph import Graph, Node
-from hepatica.compiler.names import CLOCK, Names
+from hepatica.compiler.names import CLOCK, Names, is_hidden
 from hepatica.compiler.signs import guard_powers, has_powers, kept_states
-from hepatica.compiler.switches import Watch, hold_conditions, watch_conditions
+from hepatica.compiler.switches import Watch, hold_conditions, periodic_functions, watch_conditions
 from hepatica.errors import NotFoundError, did_you_mean
 from hepatica.model import Event, Model
 
@@ -93,7 +93,8 @@ def build_system(model: Model, observables: Sequence[str] | None = None) -> Syst
     """Write a model as differential and algebraic equations.
 
     A species is a state in its own units: a concentration, or an amount where the model says so or its compartment
-    changes. A model that names time gets one more state, the clock, so that the equations are autonomous.
+    changes. A model that names time gets one more state, the clock, so that the equations are autonomous; and one with
+    conditions of periodic functions a state for each of these, so that error control sees them.
 
     Parameters
     ----------
@@ -107,13 +108,24 @@ def build_system(model: Model, observables: Sequence[str] | None = None) -> Syst
     ModelError, NotFoundError, UnsupportedError
         When a symbol is undefined or circular, an observable is unknown, or a construct is not supported.
     """
-    names, graph = Names(model), Graph()
+    return _build(Names(model), observables)
+
+
+def _build(names: Names, observables: Sequence[str] | None) -> System:
+    model, graph = names.model, Graph()
     formulas = Formulas(names, graph)
     rates, stoichiometry = _fluxes(names, formulas)
     chosen = _observable_names(names, formulas, observables)
     observed = tuple(formulas.symbol(name) for name in chosen)
     initial = tuple(formulas.start(name) for name in names.states)
     triggers = tuple(formulas.node(e.trigger) for e in model.events)
+    still = _still(names, stoichiometry)
+    waves = periodic_functions(graph, (*rates, *triggers), still)
+    if len(waves) > len(names.waves):
+        return _build(Names(model, len(waves)), observables)
+    for name, wave in zip(names.waves, waves, strict=True):
+        rates.append(formulas.slow(formulas.slope(wave)))
+        stoichiometry.append(((names.index[name], 1.0),))
     happenings = tuple(_happening(names, formulas, e) for e in model.events)
     powers = has_powers(graph, rates)
     if powers:
@@ -122,8 +134,6 @@ def build_system(model: Model, observables: Sequence[str] | None = None) -> Syst
         rates = guard_powers(graph, rates, formulas.p0, kept, graph.make("p", formulas.first_mode))
     held, switches = hold_conditions(graph, rates, triggers, formulas.first_mode + powers)
     clock = names.index.get(CLOCK, -1)
-    moved = {i for entries in stoichiometry for i, _ in entries}
-    still = frozenset(i for i in range(len(names.states)) if i not in moved)
     return System(
         graph=graph, states=tuple(names.states), parameters=tuple(formulas.parameters),
         differential=len(names.differential),
@@ -136,10 +146,18 @@ def build_system(model: Model, observables: Sequence[str] | None = None) -> Syst
     )  # fmt: skip
 
 
+def _still(names: Names, stoichiometry: Sequence[tuple[tuple[int, float], ...]]) -> frozenset[int]:
+    """Give the states that only events change."""
+    moved = {i for entries in stoichiometry for i, _ in entries}
+    return frozenset(i for i in range(len(names.states)) if i not in moved)
+
+
 def _observable_names(names: Names, formulas: Formulas, observables: Sequence[str] | None) -> tuple[str, ...]:
     if observables is None:
-        return names.model.observables or tuple(n for n in (*names.states, *names.assigned) if n != CLOCK)
-    known = {*names.index, *names.assigned, *formulas.parameters, *names.reactions} - {CLOCK}
+        return names.model.observables or tuple(n for n in (*names.states, *names.assigned) if not is_hidden(n))
+    known = {*names.index, *names.assigned, *formulas.parameters, *names.reactions} - {
+        n for n in names.states if is_hidden(n)
+    }
     for name in observables:
         if name not in known and not names.derived(name):
             raise NotFoundError(f"model '{names.model.id}' has no observable '{name}'.{did_you_mean(name, known)}")

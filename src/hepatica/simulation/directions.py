@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hepatica.compiler.kernel import CLOCK, Kernel
+from hepatica.compiler.kernel import Kernel
+from hepatica.compiler.names import is_hidden
 from hepatica.errors import InputError, NotFoundError, did_you_mean
 from hepatica.simulation.setup import Setup
 from hepatica.solver import Operation, Plan
@@ -86,10 +87,10 @@ def resolve(setup: Setup, names: Sequence[str]) -> Moves:
             _dose(setup, name, d, dose)
         elif name in kernel.parameters:
             parameter[d] = kernel.parameters.index(name)
-        elif name in kernel.states and name != CLOCK:
+        elif name in kernel.states and not is_hidden(name):
             state[d] = kernel.states.index(name)
         else:
-            known = [*kernel.parameters, *kernel.states]
+            known = [*kernel.parameters, *(n for n in kernel.states if not is_hidden(n))]
             raise NotFoundError(
                 f"no derivative can be taken by '{name}': it is neither a free parameter nor a state of the model."
                 f"{did_you_mean(name, known)}"

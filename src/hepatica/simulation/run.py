@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hepatica.compiler import Kernel
-from hepatica.compiler.names import CLOCK
+from hepatica.compiler.names import CLOCK, is_hidden
 from hepatica.ensemble import Ensemble
 from hepatica.experiment import Experiment
 from hepatica.model import Model
@@ -116,7 +116,7 @@ def _culprits(
     """Give the states that stopped runs, and what their numbers mean; none where it was not a state that did."""
     by_step = np.isin(status, [int(s) for s in Status if s.blames_state])
     flags = np.arange(len(states), dtype=np.int16 if len(states) < 2**15 else np.int32)
-    names = " ".join("time" if name == CLOCK else name for name in states)
+    names = " ".join("time" if name == CLOCK else "periodic_condition" if is_hidden(name) else name for name in states)
     return np.where(by_step, culprit, -1).astype(flags.dtype), {"flag_values": flags, "flag_meanings": names}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.compiler import Kernel, compile_model
+from hepatica.compiler.names import is_hidden
 from hepatica.ensemble import Ensemble
 from hepatica.errors import InputError, NotFoundError, UnsupportedError, did_you_mean
 from hepatica.experiment import Arm, Change, Experiment
@@ -124,7 +125,8 @@ def _operation(model: Model, kernel: Kernel, change: Change, arm: str) -> Operat
             f"arm '{arm}': '{change.target}' is a concentration in a compartment that changes, which cannot be changed from "
             "outside; change it with an event of the model."
         )
-    if change.target in kernel.states:
+    states = [n for n in kernel.states if not is_hidden(n)]
+    if change.target in states:
         what, index = "state", kernel.states.index(change.target)
         if change.stop is not None:
             raise InputError(
@@ -133,7 +135,7 @@ def _operation(model: Model, kernel: Kernel, change: Change, arm: str) -> Operat
     elif change.target in kernel.parameters:
         what, index = "parameter", kernel.parameters.index(change.target)
     else:
-        known = [*kernel.states, *kernel.parameters]
+        known = [*states, *kernel.parameters]
         rule = any(r.variable == change.target for r in model.rules)
         why = (
             "is computed by a rule and cannot be changed"

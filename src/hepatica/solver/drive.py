@@ -42,7 +42,8 @@ from hepatica.solver.calls import (
     call8,
     compiled,
 )
-from hepatica.solver.events import NEAR_ZERO, begin_watch, first_change, locate, slide, truncate, turn
+from hepatica.solver.events import NEAR_ZERO, begin_watch, first_change, slide, turn
+from hepatica.solver.locate import locate, truncate
 from hepatica.solver.notes import ENTERED, STEPPED, TURNED, note
 from hepatica.solver.past import begin_past, remember
 from hepatica.solver.status import Status
@@ -82,7 +83,7 @@ def _load(lane: int, segment: int, draw: int, base: Any, p: Any, plan: Any, code
 @compiled
 def _begin(
     lane: int, task: int, tasks: Any, base: Any, y0: Any, plan: Any, timer: int, code: Any, data: Any, arrays: Any,
-    state: Any, record: Any,
+    state: Any, watch: Any, record: Any,
 ) -> bool:  # fmt: skip
     """Put a task's first segment into a lane; false when a number is not finite."""
     s, p, point, tolerance = arrays[0], arrays[1], arrays[7], arrays[13]
@@ -101,7 +102,8 @@ def _begin(
     for v in range(s.shape[0]):
         s[v, 0, lane] = point[v, lane]
         fine = fine and np.isfinite(point[v, lane])
-        largest = max(largest, abs(point[v, lane]) if v != timer else 0.0)
+        hidden = timer >= 0 and v >= timer and v < watch[0][6]  # the clock, and what follows periodic functions
+        largest = max(largest, 0.0 if hidden else abs(point[v, lane]))
     if tolerance[3, lane] > 0.0:
         tolerance[1, lane] = max(LEAST, tolerance[3, lane] * largest)
     for v in range(base.shape[1]):
@@ -155,7 +157,7 @@ def _refill(
             following += 1
             task[lane], segment[lane], k[lane], count[lane] = r, plan[0][tasks[r, 0]], 0, 0
             t[lane] = plan[1][segment[lane]]
-            if not _begin(lane, r, tasks, base, y0, plan, timer, code, data, arrays, state, record):
+            if not _begin(lane, r, tasks, base, y0, plan, timer, code, data, arrays, state, watch, record):
                 status[r], task[lane] = BAD, -1
                 progress[0] += 1
                 continue

@@ -10,8 +10,6 @@ import numpy as np
 
 from hepatica.compiler.kernel import Conditions
 from hepatica.solver.calls import (
-    AT,
-    DENSE,
     FACTOR,
     HAPPEN,
     IHG,
@@ -22,12 +20,10 @@ from hepatica.solver.calls import (
     SEEN,
     SOLVE,
     STAGE,
-    THETA,
     WATCH,
     P,
     S,
     W,
-    call1,
     call2,
     call3,
     call4,
@@ -45,8 +41,6 @@ MOST_FAST, FAST_GROWTH, AT_REST = 200, 1.5, 1e-13
 NEAR_ZERO = 10.0
 FAST_PACE = 1e9
 """By how much a fast reaction is faster than its rate says."""
-MOST_BISECTIONS = 100
-NUDGES = 24
 SLIDES = 10
 SHORT = 1e-10
 QUEUE = 256
@@ -58,7 +52,7 @@ def make_watch(
     """Give the tables of a model's conditions and the memory of the lanes, as the control loop reads them.
 
     ``sizes`` holds switches, events, times, whether to sample, the places in p of the first mode and of the paces, the
-    numbers of differential and algebraic states, whether there are fast reactions, and powers; then come flags and states
+    numbers of differential and algebraic states, whether there are fast reactions, and powers, levels; then come flags and states
     of events; then for each lane: modes, the queue of pending events (time, event, values, how many), the next due event, the
     next change in time, how often it slid, and the state of its random numbers.
     """
@@ -67,7 +61,7 @@ def make_watch(
     sizes = [
         conditions.switches, len(events), conditions.times, int(conditions.sampled),
         paces + 2 * conditions.fast + conditions.powers, paces, differential, algebraic, int(conditions.fast),
-        int(conditions.powers),
+        int(conditions.powers), conditions.levels,
     ]  # fmt: skip
     flags = np.array([[e.initial_value, e.persistent, e.at_trigger] for e in events], np.int64).reshape(-1, 3)
     first = np.cumsum([0, *(len(e.states) for e in events)]).astype(np.int64)
@@ -79,138 +73,6 @@ def make_watch(
         np.zeros((lanes, room, max(1, len(states)))), np.zeros(lanes, np.int64), np.full(lanes, np.inf), np.full(lanes, np.inf),
         np.zeros(lanes, np.int64), np.zeros(lanes, np.uint64),
     )  # fmt: skip
-
-
-@compiled
-def _differs(lane: int, seen: Any, watch: Any, p: Any) -> bool:
-    sizes, mode = watch[0], watch[4]
-    switches, events = sizes[0], sizes[1]
-    if switches > 0 and p[sizes[4] + switches, lane] == 0.0:
-        for k in range(switches):
-            if seen[k, lane] != mode[lane, k]:
-                return True
-    differ = False
-    for k in range(switches, switches + events):
-        differ = differ or (seen[k, lane] != 0.0) != (mode[lane, k] != 0.0)
-    return differ
-
-
-@compiled
-def _look_at(theta: Any, state: Any, arrays: Any, timer: int, code: Any, data: Any) -> None:
-    """Evaluate the conditions at a fraction of the step of each lane."""
-    t, h = state[4], state[5]
-    point = arrays[7]
-    call3(code[AT], (data[S], data[THETA], data[POINT]))
-    if timer >= 0:
-        for lane in range(theta.shape[0]):
-            point[timer, lane] = t[lane] + theta[lane] * h[lane]
-    call3(code[WATCH], (data[POINT], data[P], data[SEEN]))
-
-
-@compiled
-def locate(state: Any, arrays: Any, watch: Any, timer: int, code: Any, data: Any) -> None:
-    """Find in every accepted step where a condition changes first; ``reach`` becomes that time, ``part`` the fraction."""
-    t, h, ok, reach, part, turned = state[4], state[5], state[9], state[10], state[11], state[12]
-    s, p, theta, point, seen = arrays[0], arrays[1], arrays[6], arrays[7], arrays[10]
-    sizes, due, when = watch[0], watch[9], watch[10]
-    lanes = ok.shape[0]
-    low, high, going = np.zeros(lanes), np.ones(lanes), np.zeros(lanes, np.bool_)
-    for v in range(s.shape[0]):
-        for lane in range(lanes):
-            point[v, lane] = s[v, 1, lane]
-    for lane in range(lanes):
-        theta[lane] = 1.0
-        if timer >= 0:
-            point[timer, lane] = reach[lane]
-    call3(code[WATCH], (data[POINT], data[P], data[SEEN]))
-    anything = False
-    for lane in range(lanes):
-        turned[lane] = ok[lane] and _differs(lane, seen, watch, p)
-        anything = anything or turned[lane]
-    if sizes[3] > 0 or anything:
-        call1(code[DENSE], (data[S],))
-    if sizes[3] > 0:
-        for quarter in range(1, 4):
-            for lane in range(lanes):
-                theta[lane] = 0.25 * quarter
-            _look_at(theta, state, arrays, timer, code, data)
-            for lane in range(lanes):
-                if ok[lane] and high[lane] == 1.0 and _differs(lane, seen, watch, p):
-                    turned[lane], high[lane] = True, theta[lane]
-                    anything = True
-                elif high[lane] == 1.0:
-                    low[lane] = theta[lane]
-    for k in range(MOST_BISECTIONS if anything else 0):
-        wide = False
-        for lane in range(lanes):
-            theta[lane] = 0.5 * (low[lane] + high[lane])
-            if k == 0 and high[lane] == 1.0:  # most often the step was made to end at the change
-                theta[lane] = max(1.0 - 8e-16 * max(1.0, abs(reach[lane] / h[lane])), low[lane])
-            inside = theta[lane] > low[lane] and theta[lane] < high[lane] and high[lane] - low[lane] > 1e-15
-            moves = low[lane] > 0.0 or t[lane] + theta[lane] * h[lane] > t[lane]
-            going[lane] = turned[lane] and inside and moves
-            wide = wide or going[lane]
-        if not wide:
-            break
-        _look_at(theta, state, arrays, timer, code, data)
-        for lane in range(lanes):
-            if going[lane]:
-                if _differs(lane, seen, watch, p):
-                    high[lane] = theta[lane]
-                else:
-                    low[lane] = theta[lane]
-    for lane in range(lanes):
-        # what an algebraic equation settles may be behind the dense output: get on, a little more each time
-        least = 1e-15 * max(abs(t[lane]), 1e-300) * 4.0 ** min(watch[11][lane], 40)
-        if turned[lane] and watch[11][lane] > 0 and high[lane] < 1.0:
-            high[lane] = min(max(high[lane], least / h[lane]), 1.0)
-    for lane in range(lanes):
-        part[lane] = high[lane] if turned[lane] else 1.0
-        if turned[lane] and high[lane] < 1.0:
-            reach[lane] = t[lane] + high[lane] * h[lane]
-    _nudge(state, arrays, watch, timer, code, data)
-    for lane in range(lanes):
-        turned[lane] = turned[lane] or (ok[lane] and (reach[lane] >= due[lane] or reach[lane] >= when[lane]))
-
-
-@compiled
-def _nudge(state: Any, arrays: Any, watch: Any, timer: int, code: Any, data: Any) -> None:
-    """Move a step that ends where a condition should change, and does not, to where it does (``time > 10`` at ten)."""
-    ok, reach, turned = state[9], state[10], state[12]
-    s, p, point, seen, when = arrays[0], arrays[1], arrays[7], arrays[10], watch[10]
-    lanes = ok.shape[0]
-    some = False
-    for lane in range(lanes):
-        some = some or (ok[lane] and not turned[lane] and reach[lane] >= when[lane])
-    if not some or timer < 0:
-        return
-    for v in range(s.shape[0]):
-        for lane in range(lanes):
-            point[v, lane] = s[v, 1, lane]
-    for q in range(NUDGES):
-        for lane in range(lanes):
-            point[timer, lane] = reach[lane] + max(abs(reach[lane]), 1e-300) * 2.3e-16 * 2.0**q
-        call3(code[WATCH], (data[POINT], data[P], data[SEEN]))
-        for lane in range(lanes):
-            if ok[lane] and not turned[lane] and reach[lane] >= when[lane] and _differs(lane, seen, watch, p):
-                turned[lane], reach[lane] = True, point[timer, lane]
-
-
-@compiled
-def truncate(state: Any, arrays: Any, code: Any, data: Any) -> None:
-    """Make what the dense output says at ``part`` the new state of lanes whose step ends early."""
-    part = state[11]
-    s, theta, point = arrays[0], arrays[6], arrays[7]
-    early = False
-    for lane in range(part.shape[0]):
-        theta[lane] = part[lane]
-        early = early or part[lane] < 1.0
-    if early:
-        call3(code[AT], (data[S], data[THETA], data[POINT]))
-        for v in range(s.shape[0]):
-            for lane in range(part.shape[0]):
-                if part[lane] < 1.0:
-                    s[v, 1, lane] = point[v, lane]
 
 
 @compiled

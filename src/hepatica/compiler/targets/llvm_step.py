@@ -87,7 +87,7 @@ class Loop:
 def write_step(layout: Layout, tableau: Tableau, size: int, differential: int, clock: int) -> str:
     """One whole step of a method: factor, stages, new state into the argument slot, squared error norm into ``err``.
 
-    The largest state but the clock goes behind the tolerances.
+    The largest state but the hidden ones goes behind the tolerances.
 
     In the equation of an algebraic state, which come last, the stages do not couple.
     """
@@ -138,7 +138,8 @@ def write_step(layout: Layout, tableau: Tableau, size: int, differential: int, c
     ratio = loop.bin("fdiv", error, loop.fma(largest, "%rtol", "%atol"))
     total = loop.fma(ratio, ratio, "%sum")
     if clock >= 0:
-        counts = loop.let(f"icmp ne i64 %{loop.tag}_i, {clock}")
+        behind = loop.let(f"sub i64 %{loop.tag}_i, {clock}")  # the clock and what follows periodic functions
+        counts = loop.let(f"icmp uge i64 {behind}, {differential - clock}")
         largest = loop.let(f"select i1 {counts}, {v} {largest}, {v} zeroinitializer")
     top = loop.max(largest, "%top")
     out.append(loop.text(size, [("%sum", total), ("%top", top)]))
