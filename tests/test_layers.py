@@ -20,7 +20,7 @@ ROWS = (
     ("solver", "pharmacology", "ensemble", "isolated"),
     ("library", "simulation", "failed"),
     ("assays", "streaming", "agreement"),
-    ("inference", "analysis"),
+    ("inference", "analysis", "course"),
     ("claims",),
     ("report",),
     ("study",),

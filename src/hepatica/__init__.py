@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Level,
         Panel,
         ScratchWound,
+        TimeCourse,
         WesternBlot,
         Xenograft,
         fit_curve,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     )
     from hepatica.claims import Claim, Verdict, evaluate_claims, read_claims
     from hepatica.compiler import Kernel, compile_model
-    from hepatica.ensemble import Ensemble, Wiring, draw_prior, read_ensemble, write_ensemble
+    from hepatica.ensemble import Ensemble, Wiring, draw_around, draw_prior, read_ensemble, write_ensemble
     from hepatica.errors import HepaticaError
     from hepatica.evidence import Evidence, Source, cite
     from hepatica.experiment import Arm, Assay, CellLine, Change, Experiment, Intervention
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         simulate_blocks,
         stored_draws,
         write_blocks,
+        write_table,
     )
     from hepatica.study import Study, StudyResult, load_study, run_study
 
@@ -65,12 +67,12 @@ _ROOMS = {
     "agreement": ("Agreement", "Difference", "compare_engines"),
     "analysis": ("bliss", "hsa", "loewe", "pathway_share", "rank_correlation"),
     "assays": (
-        "Apoptosis", "DoseResponse", "EdU", "Level", "Panel", "ScratchWound", "WesternBlot", "Xenograft", "fit_curve",
+        "Apoptosis", "DoseResponse", "EdU", "Level", "Panel", "ScratchWound", "TimeCourse", "WesternBlot", "Xenograft", "fit_curve",
         "fit_dose_response",
     ),
     "claims": ("Claim", "Verdict", "evaluate_claims", "read_claims"),
     "compiler": ("Kernel", "compile_model"),
-    "ensemble": ("Ensemble", "Wiring", "draw_prior", "read_ensemble", "write_ensemble"),
+    "ensemble": ("Ensemble", "Wiring", "draw_around", "draw_prior", "read_ensemble", "write_ensemble"),
     "errors": ("HepaticaError",),
     "evidence": ("Evidence", "Source", "cite"),
     "experiment": ("Arm", "Assay", "CellLine", "Change", "Experiment", "Intervention"),
@@ -85,7 +87,7 @@ _ROOMS = {
     "sbml": ("read_antimony", "read_sbml", "write_antimony", "write_sbml"),
     "simulation": ("Differentiator", "Objective", "Readings", "SquaredError", "simulate", "value_and_gradient"),
     "solver": ("Status", "Tolerances"),
-    "streaming": ("prior_blocks", "read_blocks", "reduce_blocks", "simulate_blocks", "stored_draws", "write_blocks"),
+    "streaming": ("prior_blocks", "read_blocks", "reduce_blocks", "simulate_blocks", "stored_draws", "write_blocks", "write_table"),
     "study": ("Study", "StudyResult", "load_study", "run_study"),
 }  # fmt: skip
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
@@ -94,14 +96,14 @@ __all__ = [
     "Agreement", "Apoptosis", "Arm", "Assay", "CellLine", "Change", "Claim", "Difference", "Differentiator",
     "DoseResponse", "Drug", "EdU", "Ensemble", "Evidence", "Experiment", "HepaticaError", "Intervention", "Kernel",
     "Level", "Model", "Objective", "Panel", "Readings", "ScratchWound", "Source", "SquaredError", "Status", "Study",
-    "StudyResult", "Tolerances", "Verdict", "WesternBlot", "Wiring", "Xenograft", "__version__", "bliss", "check_model",
-    "cite", "compare_engines", "compile_model", "describe", "dose_grid", "dose_series", "draw_prior", "evaluate_claims",
+    "StudyResult", "TimeCourse", "Tolerances", "Verdict", "WesternBlot", "Wiring", "Xenograft", "__version__", "bliss", "check_model",
+    "cite", "compare_engines", "compile_model", "describe", "dose_grid", "dose_series", "draw_around", "draw_prior", "evaluate_claims",
     "failures", "fit_curve", "fit_dose_response", "hsa", "list_cell_lines", "list_drugs", "list_models", "list_tools",
     "load_cell_line", "load_drug", "load_ensemble", "load_model", "load_sources", "load_study", "load_tool",
     "load_wirings", "loewe", "pathway_share", "prior_blocks", "rank_correlation", "read_antimony", "read_blocks",
     "read_claims", "read_ensemble", "read_sbml", "reduce_blocks", "run_study", "simulate", "simulate_blocks",
     "stored_draws", "value_and_gradient", "write_antimony", "write_blocks", "write_ensemble", "write_report",
-    "write_sbml",
+    "write_sbml", "write_table",
 ]  # fmt: skip
 
 

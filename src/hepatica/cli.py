@@ -105,6 +105,50 @@ def run(
 
 
 @app.command()
+def simulate(
+    model: Annotated[str, typer.Argument(help="A model: a file of SBML or Antimony, or a library name.")],
+    until: Annotated[float, typer.Option(help="Last reading, in the model's unit of time.")] = 100.0,
+    points: Annotated[int, typer.Option(help="Readings, evenly spaced from zero on.")] = 101,
+    of: Annotated[str, typer.Option(help="What to read, separated by commas; everything when not given.")] = "",
+    given: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE: a parameter or initial value, in its own unit.")
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Parameter sets from the model's priors, or as --sigma says.")] = 0,
+    sigma: Annotated[
+        float | None, typer.Option(help="Draw every parameter around its value, log-normal with this sd of ln.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 1,
+    rtol: Annotated[float, typer.Option(help="Relative tolerance.")] = 1e-6,
+    threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="FILE.nc or FILE.csv; printed as CSV when not given.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted FILE.nc.")] = False,
+) -> None:
+    """Simulate any model, once or for many parameter sets."""
+    from hepatica.course import plan_course, write_course
+
+    course = plan_course(
+        model, until=until, points=points, of=tuple(n.strip() for n in of.split(",") if n.strip()), given=tuple(given or ()),
+        draws=draws, sigma=sigma, seed=seed, rtol=rtol,
+    )  # fmt: skip
+    try:
+        with _progress() as progress:
+            failed = write_course(course, out, sys.stdout, threads=threads, resume=resume, progress=progress)
+    except KeyboardInterrupt:
+        kept = out is not None and out.suffix == ".nc"
+        again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
+        sys.stderr.write(f"hepatica: interrupted.{f' Continue with: {again}' if kept else ''}\n")
+        raise typer.Exit(INTERRUPTED) from None
+    for sentence in failed.sentences:
+        sys.stderr.write(f"{sentence}\n")
+    if failed.count:
+        sys.stderr.write(f"{failed.count} of {course.size} runs failed; their values are empty from there on\n")
+    if failed.count == course.size:
+        raise typer.Exit(1)
+    if out is not None:
+        typer.echo(str(out))
+
+
+@app.command()
 def check(
     name: Annotated[str, typer.Argument(help="A model (library name or file) or a study (folder or study.toml).")],
     against: Annotated[

@@ -56,7 +56,7 @@ def test_arms_start_from_their_own_steady_state_and_units_are_converted() -> Non
     level = 100.0 / 60.0 / 0.1
     np.testing.assert_allclose(result["X"].sel(arm="later")[0, 2], level + (20 - level) * np.exp(-4.5), rtol=1e-4)
     assert result["X"].attrs["units"] == "nM"
-    assert result["time"].attrs["units"] == "min"
+    assert result["time"].attrs["units"] == ""  # the model names none
     assert (result["status"] == int(Status.OK)).all()
 
 

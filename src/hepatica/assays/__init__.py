@@ -10,6 +10,7 @@ from hepatica.assays.level import Level
 from hepatica.assays.noise import Noise
 from hepatica.assays.panel import Panel
 from hepatica.assays.reading import BenchAssay, check_simulation
+from hepatica.assays.time_course import TimeCourse
 from hepatica.assays.western_blot import BANDS, Band, WesternBlot, strip
 from hepatica.assays.wound import ScratchWound
 from hepatica.assays.xenograft import Xenograft, tumour_growth_inhibition
@@ -26,6 +27,7 @@ __all__ = [
     "Noise",
     "Panel",
     "ScratchWound",
+    "TimeCourse",
     "WesternBlot",
     "Xenograft",
     "check_simulation",

@@ -21,7 +21,7 @@ from hepatica.ensemble.wiring import Wiring
 from hepatica.errors import FormatError, InputError, NotFoundError, StorageError, did_you_mean
 from hepatica.model import Model, Parameter, Prior
 
-Origin = Literal["prior", "posterior", "nominal"]
+Origin = Literal["prior", "posterior", "nominal", "around"]
 _ATTEMPTS = 200  # redraws before bounds and prior are declared to contradict each other
 
 
@@ -36,7 +36,7 @@ class Ensemble:
     weights
         Weight of each draw, shape (draw,), not negative; ``None`` means that all count alike.
     origin
-        Whether the draws come from the prior, from a fit, or are the nominal values.
+        Whether the draws come from the prior, from a fit, are the nominal values, or scatter around these.
     seed
         Seed that the draws came from.
 
@@ -141,12 +141,7 @@ def draw_prior(model: Model, draws: int, *, seed: int, start: int = 0, wirings: 
     NotFoundError
         When a wiring's switch is not a parameter of the model.
     """
-    if draws < 1:
-        raise InputError(f"{draws} draws were asked for; expected at least one.")
-    if start < 0:
-        raise InputError(f"the first draw is {start}; expected zero or more.")
-    if not 0 <= seed < 2**64:
-        raise InputError(f"the seed is {seed}; expected a whole number from 0 to 2**64 - 1.")
+    _check_counts(draws, seed, start)
     known = {p.id for p in model.parameters}
     switches = [w.parameter for w in wirings]
     for switch in switches:
@@ -167,6 +162,60 @@ def draw_prior(model: Model, draws: int, *, seed: int, start: int = 0, wirings: 
         origin="prior",
         seed=seed,
     )
+
+
+def draw_around(
+    model: Model, draws: int, *, sigma: float = 0.5, seed: int, start: int = 0, parameters: Sequence[str] = ()
+) -> Ensemble:
+    """Draw parameter sets around the values of a model that has no priors: each log-normal with its value as median.
+
+    Parameters
+    ----------
+    model
+        Any model.
+    draws, seed, start
+        As for :func:`draw_prior`.
+    sigma
+        Standard deviation of the natural logarithm; 0.5 is a factor of 1.65.
+    parameters
+        What is drawn; all constant parameters above zero, those of single reactions too, when empty. Others keep their values.
+
+    Returns
+    -------
+    Ensemble
+        Columns in the order of the model.
+
+    Raises
+    ------
+    InputError
+        When a count, the seed or sigma is out of range, or there is nothing to draw.
+    NotFoundError
+        When the model has no such parameter.
+    """
+    _check_counts(draws, seed, start)
+    if not (np.isfinite(sigma) and sigma > 0):
+        raise InputError(f"sigma is {sigma}; expected a finite number above zero.")
+    computed = {r.variable for r in model.rules} | {a.symbol for a in model.initial_assignments}
+    free = {p.id: p.value for p in model.parameters if p.constant and p.id not in computed and p.value > 0}
+    for name in parameters:
+        if name not in free:
+            raise NotFoundError(
+                f"'{name}' is no constant parameter above zero of model '{model.id}'.{did_you_mean(name, free)}"
+            )
+    names = [n for n in free if not parameters or n in parameters]
+    if not names:
+        raise InputError(f"model '{model.id}' has no constant parameter above zero; there is nothing to draw.")
+    values = np.column_stack([free[n] * np.exp(sigma * ndtri(_uniform(seed, n, 0, start, draws))) for n in names])
+    return Ensemble(draws=_array(values, np.arange(start, start + draws), names, model), origin="around", seed=seed)
+
+
+def _check_counts(draws: int, seed: int, start: int) -> None:
+    if draws < 1:
+        raise InputError(f"{draws} draws were asked for; expected at least one.")
+    if start < 0:
+        raise InputError(f"the first draw is {start}; expected zero or more.")
+    if not 0 <= seed < 2**64:
+        raise InputError(f"the seed is {seed}; expected a whole number from 0 to 2**64 - 1.")
 
 
 def nominal(model: Model) -> Ensemble:

@@ -140,7 +140,7 @@ def _dataset(
     coords: dict[str, object] = {
         "arm": [a.id for a in experiment.arms],
         "draw": draws,
-        "time": ("time", setup.times, {"units": model.units.get("time", "min")}),
+        "time": ("time", setup.times, {"units": model.units.get("time", "")}),
     }
     for key in dict.fromkeys(k for a in experiment.arms for k in a.all_labels):
         column = [a.all_labels.get(key) for a in experiment.arms]
@@ -157,7 +157,7 @@ def _dataset(
         status,
         {"flag_values": np.array([int(s) for s in Status], np.int8), "flag_meanings": meanings},
     )
-    dataset["stopped"] = (("arm", "draw"), stopped, {"units": model.units.get("time", "min")})
+    dataset["stopped"] = (("arm", "draw"), stopped, {"units": model.units.get("time", "")})
     dataset.attrs = {
         "model": model.id, "model_digest": model.digest, "experiment": experiment.id,
         "cell_line": experiment.cell_line.id if experiment.cell_line else "",

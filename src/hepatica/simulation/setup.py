@@ -68,11 +68,10 @@ def set_up(
     """
     wanted = tuple(dict.fromkeys([*experiment.assay.observables, *observables]))
     grid = np.array(sorted({*experiment.assay.times, *times}), dtype=float)
-    if not wanted or not len(grid):
-        raise InputError(
-            f"experiment '{experiment.id}' reads nothing; give the assay at least one observable and one time."
-        )
-    kernel = kernel or compile_model(model, wanted)
+    if not len(grid):
+        raise InputError(f"experiment '{experiment.id}' reads nothing; give the assay at least one time.")
+    kernel = kernel or compile_model(model, wanted or None)
+    wanted = wanted or kernel.observables
     if kernel.observables != wanted:
         raise InputError(
             "the kernel was compiled for other observables than are read; leave it out, or compile it for them."

@@ -57,7 +57,7 @@ def prior_blocks(
 
 
 def simulate_blocks(
-    model: Model, experiment: Experiment, ensembles: Iterable[Ensemble], *,
+    model: Model, experiment: Experiment, ensembles: Iterable[Ensemble | None], *,
     threads: int | None = None, tolerances: Tolerances | None = None, observables: Sequence[str] = (),
     times: Sequence[float] = (),
 ) -> Iterator[xr.Dataset]:  # fmt: skip
@@ -68,7 +68,7 @@ def simulate_blocks(
     model, experiment, threads, tolerances, observables, times
         As for :func:`~hepatica.simulation.simulate`.
     ensembles
-        Blocks of one ensemble, such as :func:`prior_blocks` gives.
+        Blocks of one ensemble, such as :func:`prior_blocks` gives; ``None`` stands for the model's own values.
 
     Yields
     ------
@@ -80,7 +80,8 @@ def simulate_blocks(
     NotFoundError, InputError, UnitError
         As :func:`~hepatica.simulation.simulate`.
     """
-    kernel = compile_model(model, tuple(dict.fromkeys([*experiment.assay.observables, *observables])))
+    wanted = tuple(dict.fromkeys([*experiment.assay.observables, *observables]))
+    kernel = compile_model(model, wanted or None)
     for ensemble in ensembles:
         yield simulate(
             model, experiment, ensemble, threads=threads, tolerances=tolerances, observables=observables, times=times, kernel=kernel
