@@ -199,6 +199,15 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch, capsys):
     assert "4/4" in shown
 
 
+def test_the_first_run_on_a_machine_says_what_takes_so_long(monkeypatch, capsys):
+    from hepatica import solver
+
+    monkeypatch.setattr(solver, "loop_is_ready", lambda: False)
+    with cli._progress():
+        pass
+    assert capsys.readouterr().err.startswith("hepatica: the first run prepares the solver")
+
+
 def test_a_verdict_without_draws_says_so():
     from hepatica.claims import Verdict
 

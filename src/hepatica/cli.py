@@ -315,7 +315,17 @@ def _plain(value: object) -> object:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """Show progress on stderr: bars with the time left on a terminal, else a line at each tenth."""
+    """Show progress on stderr: bars with the time left on a terminal, else a line at each tenth.
+
+    The first run on a machine says that it prepares the solver.
+    """
+    from hepatica.solver import loop_is_ready
+
+    if not loop_is_ready():
+        sys.stderr.write(
+            "hepatica: the first run prepares the solver for this machine, once; this takes about half a minute\n"
+        )
+        sys.stderr.flush()
     if not sys.stderr.isatty():
         yield _plain_progress()
         return

@@ -1,5 +1,6 @@
 import ctypes
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ from hepatica.compiler import Kernel, compile_model
 from hepatica.compiler.kernel import TABLEAUX, Tableau
 from hepatica.compiler.reference import Reference
 from hepatica.model import Apply, Number, Symbol
-from hepatica.solver import Operation, Status, Tolerances, find_steady_states, integrate, plan_after, plan_before
+from hepatica.solver import (
+    Operation,
+    Status,
+    Tolerances,
+    find_steady_states,
+    integrate,
+    loop_is_ready,
+    plan_after,
+    plan_before,
+)  # fmt: skip
 from hepatica.solver.rescue import rescue
 from hepatica.solver.workspace import Workspace
 from tests.compiler.networks import growth, oscillator, predator, rate_of, robertson, turnover
@@ -274,3 +284,13 @@ def test_progress_is_told_and_an_interrupt_stops(stiff: Kernel) -> None:
 def test_every_status_is_a_sentence() -> None:
     assert Status.NO_STEADY_STATE.sentence == "not started: no steady state was reached in pre-equilibration"
     assert all(len(s.sentence) > 5 for s in Status)
+
+
+def test_the_control_loop_is_known_to_be_ready_once_it_was_compiled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kernel = compile_model(growth(), cached=False)
+    integrate(kernel, plan_after([[]], equilibrated=False), np.array([[0, 0, -1]]), kernel.p0[None], np.array([1.0]))
+    assert loop_is_ready()
+    monkeypatch.setenv("HEPATICA_CACHE", str(tmp_path))
+    assert not loop_is_ready()

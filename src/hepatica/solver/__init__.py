@@ -1,5 +1,6 @@
 """Kernel -> trajectories."""
 
+from hepatica.solver.calls import loop_is_ready
 from hepatica.solver.plan import Operation, Plan, plan_after, plan_before
 from hepatica.solver.run import Tolerances, Trajectories, find_steady_states, integrate
 from hepatica.solver.status import Status
@@ -12,6 +13,7 @@ __all__ = [
     "Trajectories",
     "find_steady_states",
     "integrate",
+    "loop_is_ready",
     "plan_after",
     "plan_before",
 ]

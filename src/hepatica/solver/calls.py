@@ -29,11 +29,20 @@ def compiled(function: Callable[..., Any]) -> Any:
     the folder changes with every file of the solver.
     """
     kept = vars(config)["CACHE_DIR"]
-    vars(config)["CACHE_DIR"] = str(cache_folder() / f"loop-{_fingerprint()}")
+    vars(config)["CACHE_DIR"] = str(_folder())
     try:
         return njit(cache=True, nogil=True, error_model="numpy")(function)
     finally:
         vars(config)["CACHE_DIR"] = kept
+
+
+def loop_is_ready() -> bool:
+    """Tell whether the control loop was compiled on this machine before; else the first run takes half a minute longer."""
+    return any(_folder().glob("**/*advance*.nbi"))
+
+
+def _folder() -> Path:
+    return cache_folder() / f"loop-{_fingerprint()}"
 
 
 @cache
