@@ -19,6 +19,7 @@ from tests.simulation.test_run import Reading, draws, experiment
 def run(model: Model, *names: str, begin: float | None = None, until: float = 20.0, **options: object) -> xr.Dataset:
     if begin is not None:
         model = with_start(model, begin)
+    model = replace(model, units={"time": "min"})
     reading = Reading(at=(0.0, until), names=names or ("x",))
     return simulate(model, Experiment(id="f", arms=(Arm(id="a"),), assay=reading, equilibrate=False), **options)  # type: ignore[arg-type]
 
@@ -149,3 +150,10 @@ def simulate_without_culprit() -> xr.Dataset:
 
 def experiment_with(name: str) -> Experiment:
     return Experiment(id="g", arms=experiment().arms, assay=Reading(names=(name,)))
+
+
+def test_sliding_along_a_condition() -> None:
+    rate = call("piecewise", -1.0, call("gt", "x", 0.0), 1.0)
+    (sentence,) = failures(run(rate_of(rate), begin=1.0))
+    assert sentence.startswith("arm 'a', draw 0 stopped at 1 min: the solution slides along a condition, which would ")
+    assert sentence.endswith("make it smooth; the largest error was in x")

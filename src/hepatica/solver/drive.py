@@ -42,13 +42,14 @@ from hepatica.solver.calls import (
     call8,
     compiled,
 )
-from hepatica.solver.events import NEAR_ZERO, begin_watch, first_change, slide, turn
+from hepatica.solver.events import NEAR_ZERO, begin_watch, first_change, slid, slide, turn
 from hepatica.solver.locate import locate, truncate
 from hepatica.solver.notes import ENTERED, STEPPED, TURNED, note
 from hepatica.solver.past import begin_past, remember
 from hepatica.solver.status import Status
 
 OK, STEP_LIMIT, TOO_SMALL = int(Status.OK), int(Status.STEP_LIMIT), int(Status.STEP_TOO_SMALL)
+SLIDING = int(Status.SLIDING)
 NOT_FINITE, NO_STEADY, BAD = int(Status.NOT_FINITE), int(Status.NO_STEADY_STATE), int(Status.BAD_INPUT)
 
 SET_TO, SCALE, ADD = 0, 1, 2
@@ -439,6 +440,8 @@ def advance(
                 # a lane that events or a new segment set anew chooses its step anew, but its steps count
                 step = 1.0 + abs(t[lane]) if fresh[lane] else h[lane]
                 failed = _failure(count[lane], limit, step, t[lane], err[lane], too_long)
+                if failed != OK and slid(lane, t[lane], arrays, watch):
+                    failed = SLIDING
             if done or failed != OK or progress[0] < 0:
                 if done or failed != OK:
                     status[r] = failed

@@ -41,7 +41,7 @@ MOST_FAST, FAST_GROWTH, AT_REST = 200, 1.5, 1e-13
 NEAR_ZERO = 10.0
 FAST_PACE = 1e9
 """By how much a fast reaction is faster than its rate says."""
-SLIDES = 10
+SLIDES, CHATTER, NO_PROGRESS = 10, 1000, 1e-3
 SHORT = 1e-10
 QUEUE = 256
 
@@ -54,7 +54,7 @@ def make_watch(
     ``sizes`` holds switches, events, times, whether to sample, the places in p of the first mode and of the paces, the
     numbers of differential and algebraic states, whether there are fast reactions, and powers, levels; then come flags and states
     of events; then for each lane: modes, the queue of pending events (time, event, values, how many), the next due event, the
-    next change in time, how often it slid, and the state of its random numbers.
+    next change in time, how often it slid, the state of its random numbers, and how many steps turned since when, without getting on.
     """
     events = conditions.events
     paces = parameters + conditions.past
@@ -71,7 +71,7 @@ def make_watch(
         np.array(sizes, np.int64), flags, first, states,
         np.zeros((lanes, conditions.switches + len(events))), np.zeros((lanes, room)), np.zeros((lanes, room), np.int64),
         np.zeros((lanes, room, max(1, len(states)))), np.zeros(lanes, np.int64), np.full(lanes, np.inf), np.full(lanes, np.inf),
-        np.zeros(lanes, np.int64), np.zeros(lanes, np.uint64),
+        np.zeros(lanes, np.int64), np.zeros(lanes, np.uint64), np.zeros(lanes, np.int64), np.zeros(lanes),
     )  # fmt: skip
 
 
@@ -156,6 +156,7 @@ def begin_watch(lane: int, key: int, arrays: Any, watch: Any) -> None:
     if sizes[8] > 0:
         p[sizes[5], lane], p[sizes[5] + 1, lane] = FAST_PACE, 1.0
     watch[8][lane], watch[11][lane], watch[12][lane] = 0, 0, np.uint64(key)
+    watch[13][lane], watch[14][lane] = 0, -np.inf
 
 
 @compiled
@@ -191,7 +192,9 @@ def first_change(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> An
 def turn(lane: int, now: float, arrays: Any, watch: Any, code: Any, data: Any, state: Any, record: Any) -> Any:
     """Bring modes up to date and let happen what is due, until nothing more is; gives a status."""
     s, p, seen, news = arrays[0], arrays[1], arrays[10], arrays[11]
-    sizes, flags, first, targets, mode, q_time, q_event, q_value, q_size, due, when, _slides, chance = watch
+    sizes, flags, first, targets, mode, q_time, q_event, q_value, q_size, due, when, _slides, chance, _turns, _since = (
+        watch
+    )
     switches, events = sizes[0], sizes[1]
     status = OK
     for _ in range(MOST_ROUNDS):
@@ -284,9 +287,20 @@ def _drop_event(lane: int, event: int, q_time: Any, q_event: Any, q_value: Any, 
 
 
 @compiled
+def slid(lane: int, now: float, arrays: Any, watch: Any) -> bool:
+    """Tell whether a lane was freed from its modes, or has turned again and again without getting on."""
+    sizes = watch[0]
+    freed = sizes[0] > 0 and arrays[1][sizes[4] + sizes[0], lane] == 1.0
+    return bool(freed or (watch[13][lane] > CHATTER and now - watch[14][lane] <= NO_PROGRESS * abs(now)))
+
+
+@compiled
 def slide(lane: int, begin: float, arrays: Any, watch: Any, state: Any) -> None:
     """Free a lane from its modes when its steps end at a switch again and again without getting on."""
     sizes, slides, p, reach = watch[0], watch[11], arrays[1], state[10]
+    if begin - watch[14][lane] > NO_PROGRESS * abs(begin):
+        watch[13][lane], watch[14][lane] = 0, begin
+    watch[13][lane] += 1
     short = reach[lane] - begin <= SHORT * max(abs(begin), SHORT)
     slides[lane] = slides[lane] + 1 if short else 0
     if sizes[0] > 0 and slides[lane] >= SLIDES:

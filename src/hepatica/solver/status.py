@@ -15,6 +15,7 @@ class Status(IntEnum):
     NOT_RUN = 6
     ENDLESS_EVENTS = 7
     NO_CONSISTENT_START = 8
+    SLIDING = 9
 
     @property
     def sentence(self) -> str:
@@ -37,5 +38,8 @@ _SENTENCES = {
     Status.NOT_RUN: "not started: the run was interrupted",
     Status.ENDLESS_EVENTS: "stopped: events set each other off without end, or more than 256 were pending",
     Status.NO_CONSISTENT_START: "stopped: the algebraic equations have no solution that was found",
+    Status.SLIDING: "stopped: the solution slides along a condition, which would change back and forth without end; make it smooth",
 }
-_BLAMES_STATE = frozenset({Status.STEP_LIMIT, Status.STEP_TOO_SMALL, Status.NOT_FINITE, Status.NO_STEADY_STATE})
+_BLAMES_STATE = frozenset(
+    {Status.STEP_LIMIT, Status.STEP_TOO_SMALL, Status.NOT_FINITE, Status.NO_STEADY_STATE, Status.SLIDING}
+)
