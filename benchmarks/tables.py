@@ -34,7 +34,7 @@ def to_text(result: dict[str, Any]) -> str:
         lines.append(
             f"  {ours['method']}, {ours['lanes']} lanes, {ours['lane_steps']:.0f} steps a draw, lanes {ours['full_lanes']:.0%} full; "
             f"cached reload {ours['reload_ms']:.1f} ms; two threads {_number(ours.get('two_threads'))}x one "
-            f"on the clock, {_number(ours.get('two_threads_busy'))}x by processor seconds"
+            f"(an arithmetic loop {_number(ours.get('two_loops'))}x)"
         )
     return "\n".join(lines) + "\n"
 
@@ -72,7 +72,7 @@ def _throughput(models: list[dict[str, Any]], peers: list[str]) -> str:
 
 def _latency(models: list[dict[str, Any]], peers: list[str]) -> str:
     head = ["model", "hepatica, ms", *(f"{p}, ms (ratio)" for p in peers), "compile, s", "cached, ms"]
-    rows = [[*head, *(f"{p} load, s" for p in peers), "two threads, clock (idle)"]]
+    rows = [[*head, *(f"{p} load, s" for p in peers), "two threads (arithmetic loop)"]]
     for r in models:
         engines = r["engines"]
         ours = engines["hepatica"]
@@ -107,7 +107,7 @@ def _against(ours: dict[str, Any], other: dict[str, Any], key: str) -> str:
 def _threads(ours: dict[str, Any]) -> str:
     if "two_threads" not in ours:
         return "-"
-    return f"{ours['two_threads']:.2f} ({ours['two_threads_busy']:.2f})"
+    return f"{ours['two_threads']:.2f} ({ours['two_loops']:.2f})"
 
 
 def to_table(rows: list[list[Any]]) -> str:
