@@ -2,6 +2,8 @@
 
 ``python benchmarks/engine.py [--models hcc bachmann ...] [--draws 1000] [--json FILE] [--markdown FILE]``
 
+Models that are not named keep the figures that FILE has of them, so that one model can be measured anew.
+
 Every engine integrates the same parameter sets of the same SBML from the same initial states, with 50 outputs of every
 state. The error of a draw is the largest difference from a reference at rtol 1e-9 over states and times, each state
 relative to its own largest value; an engine's achieved error is the median over draws. The reference is hepatica's own; how
@@ -208,6 +210,18 @@ def machine() -> str:
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} processors{share}"
 
 
+def earlier(file: Path | None) -> dict[str, Any]:
+    """Figures of models measured before, on this machine."""
+    if file is None or not file.exists():
+        return {}
+    found = json.loads(file.read_text())
+    if found["machine"] != machine():
+        raise SystemExit(
+            f"{file} holds figures of another machine ({found['machine']}); remove it or name another file"
+        )
+    return dict(found["models"])
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -215,13 +229,13 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=20.0, help="time for each other engine and model, about")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--json", type=Path, help="write the figures here, beside those of other models that it holds")
     parser.add_argument("--markdown", type=Path, help="write the tables here")
     options = parser.parse_args()
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     if cores:
         os.sched_setaffinity(0, {min(cores)})
-    results: dict[str, Any] = {"machine": machine(), "models": {}}
+    results: dict[str, Any] = {"machine": machine(), "models": earlier(options.json)}
     for folder in {f.parent for f in (options.json, options.markdown) if f}:
         folder.mkdir(parents=True, exist_ok=True)
     for name in options.models:
@@ -230,6 +244,7 @@ def main() -> None:
             continue
         results["models"][name] = bench(name, options, cores)
         print(to_text(results["models"][name]), flush=True)
+        results["models"] = {n: results["models"][n] for n in PROBLEMS if n in results["models"]}
         if options.json:
             options.json.write_text(json.dumps(results, indent=2))
         if options.markdown:

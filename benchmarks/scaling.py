@@ -124,10 +124,11 @@ def plot(figures: dict[str, Any], path: Path) -> None:
     _plot_series(axes[1, 1], figures["times"], 0)
     dress(
         axes[1, 1],
-        "Outputs cost little beside steps",
+        "Up to a hundred outputs cost less than the steps",
         "times at which all states are kept",
         "µs a trajectory, one core",
     )
+    axes[1, 1].set_ylim(bottom=axes[1, 1].get_ylim()[0] * 0.8)
     path.parent.mkdir(parents=True, exist_ok=True)
     fig.savefig(path, dpi=160, metadata={"Date": None} if path.suffix == ".svg" else None)
 
@@ -145,7 +146,7 @@ def _plot_engines(ax: Axes, rows: list[dict[str, Any]]) -> None:
         )
     dress(ax, "Six models, four engines, one error", "states", "trajectories a second, one core")
     ax.yaxis.set_major_locator(LogLocator(subs=(1,)))
-    ax.set_xlim(right=3500)
+    ax.set_xlim(right=4500)
 
 
 def _plot_states(ax: Axes, rows: list[dict[str, Any]]) -> None:
@@ -153,14 +154,17 @@ def _plot_states(ax: Axes, rows: list[dict[str, Any]]) -> None:
     slope, level = np.polyfit(np.log(x), np.log(y), 1)
     line = np.array([x.min(), x.max()])
     ax.plot(line, np.exp(level) * line**slope, color="#cccccc", linewidth=1.2, zorder=1)
-    ax.scatter(x, y, s=22, color=COLOURS["hepatica"], zorder=2, linewidth=0)
     places = {
-        "HCC (this project)": (5, -11),
+        "HCC (this project)": (-5, 4),
+        "Borisov 2009": (6, -9),
         "Chen 2009": (-6, 4),
         "SPARCED": (-6, 4),
-        "Bachmann 2011": (6, -9),
+        "Bachmann 2011": (6, -14),
         "Bidkhori 2012": (6, -9),
     }
+    named = np.array([r["name"] in places for r in rows])
+    ax.scatter(x[~named], y[~named], s=20, color="#e0b3ad", zorder=2, linewidth=0)
+    ax.scatter(x[named], y[named], s=24, color=COLOURS["hepatica"], zorder=3, linewidth=0)
     for r in (r for r in rows if r["name"] in places):
         dx, dy = places[r["name"]]
         label = r["name"].replace(" (this project)", "")
@@ -168,7 +172,12 @@ def _plot_states(ax: Axes, rows: list[dict[str, Any]]) -> None:
             label, (r["states"], r["step_us"]), xytext=(dx, dy), textcoords="offset points", ha="right" if dx < 0 else "left",
             fontsize=8.5, color="#444444",
         )  # fmt: skip
-    dress(ax, f"A step costs about n^{slope:.1f}", "states n", "µs a step and draw, ensemble of 200, one core")
+    dress(
+        ax,
+        rf"A step costs about $\mathbf{{n^{{{slope:.1f}}}}}$",
+        "states n",
+        "µs a step and draw, ensemble of 200, one core",
+    )
 
 
 def _plot_series(ax: Axes, series: dict[str, list[tuple[int, float]]], labelled: int) -> None:
@@ -177,8 +186,8 @@ def _plot_series(ax: Axes, series: dict[str, list[tuple[int, float]]], labelled:
         x, y = zip(*points, strict=True)
         ax.plot(x, y, "o-", color=SERIES[name], markersize=4, linewidth=1.5)
         ax.annotate(
-            titles[name], (x[labelled], y[labelled]), xytext=(0, 6), textcoords="offset points",
-            ha="right" if labelled else "left", color=SERIES[name], fontsize=9,
+            titles[name], (x[labelled], y[labelled]), xytext=(0, 6 if labelled else -7), textcoords="offset points",
+            ha="right" if labelled else "left", va="bottom" if labelled else "top", color=SERIES[name], fontsize=9,
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any
 def _number(x: float | None, digits: int = 3) -> str:
     if x is None:
         return "-"
-    if x >= 1000:
+    if x >= 100:
         return f"{x:,.0f}"
     return f"{x:.{digits}g}"
 

@@ -83,6 +83,8 @@ def test_arm_code_is_complete() -> None:
     code = assemble(text, ARM)
     assert code[:4] == b"\x7fELF"
     assert int.from_bytes(code[18:20], "little") == 183  # AArch64
+    sections = {s.name(): s.size() for s in llvm.ObjectFileRef.from_data(code).sections()}
+    assert sections[b".text"] > 4000
     listing = assembly(with_powers(), ARM)
     for name in functions_of(text):
         assert f"\n{name}:" in listing
@@ -97,6 +99,7 @@ def assembly(model: Model, processor: Processor) -> str:
     _, text = write_model(model, None, processor.lanes, processor)
     module = llvm.parse_assembly(text)
     module.triple = processor.triple
+    module.verify()
     return str(processor.machine().emit_assembly(module))
 
 
