@@ -40,15 +40,17 @@ def to_text(result: dict[str, Any]) -> str:
 
 
 def to_markdown(results: dict[str, Any]) -> str:
-    """All problems as three tables: throughput, single runs and loading, how it was measured."""
+    """All problems as four tables: throughput, single runs, loading and threads, how it was measured."""
     models = list(results["models"].values())
     peers = list(dict.fromkeys(k for r in models for k in r["engines"] if k != "hepatica"))
     parts = (
         f"Processor: {results['machine']}.",
         "Trajectories a second, one core, at equal achieved error 1e-4, and hepatica's over the other's:",
         _throughput(models, peers),
-        "A single run, compiling or loading, and two threads against one:",
+        "A single run:",
         _latency(models, peers),
+        "Compiling or loading, and what two threads gain over one, beside what a loop of arithmetic gains from them:",
+        _loading(models, peers),
         "How each figure was taken:",
         _conditions(models),
     )
@@ -71,15 +73,21 @@ def _throughput(models: list[dict[str, Any]], peers: list[str]) -> str:
 
 
 def _latency(models: list[dict[str, Any]], peers: list[str]) -> str:
-    head = ["model", "hepatica, ms", *(f"{p}, ms (ratio)" for p in peers), "compile, s", "cached, ms"]
-    rows = [[*head, *(f"{p} load, s" for p in peers), "two threads (arithmetic loop)"]]
+    rows = [["model", "hepatica, ms", *(f"{p}, ms (ratio)" for p in peers)]]
     for r in models:
-        engines = r["engines"]
-        ours = engines["hepatica"]
+        ours, engines = r["engines"]["hepatica"], r["engines"]
         single = [_against(ours, engines.get(p, {}), "single_ms") for p in peers]
-        own = [_number(ours.get(key)) for key in ("load_s", "reload_ms")]
-        load = [_number(engines.get(p, {}).get("load_s")) for p in peers]
-        rows.append([r["title"], _number(ours.get("single_ms")), *single, *own, *load, _threads(ours)])
+        rows.append([r["title"], _number(ours.get("single_ms")), *single])
+    return to_table(rows)
+
+
+def _loading(models: list[dict[str, Any]], peers: list[str]) -> str:
+    head = ["model", "hepatica, s", *(f"{p}, s" for p in peers), "hepatica cached, ms", "two threads (arithmetic loop)"]
+    rows = [head]
+    for r in models:
+        ours, engines = r["engines"]["hepatica"], r["engines"]
+        load = [_number(engines.get(p, {}).get("load_s")) for p in ("hepatica", *peers)]
+        rows.append([r["title"], *load, _number(ours.get("reload_ms")), _threads(ours)])
     return to_table(rows)
 
 
