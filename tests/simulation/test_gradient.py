@@ -6,13 +6,13 @@ import pytest
 import xarray as xr
 
 from hepatica.ensemble import Ensemble, draw_prior
-from hepatica.errors import InputError, NotFoundError
+from hepatica.errors import InputError, NotFoundError, UnsupportedError
 from hepatica.experiment import Arm, CellLine, Change, Experiment, Intervention
 from hepatica.library import load_cell_line, load_drug, load_model, load_wirings
 from hepatica.model import Model
 from hepatica.simulation import Differentiator, Objective, Readings, SquaredError, simulate, value_and_gradient
 from hepatica.solver import Status, Tolerances
-from tests.compiler.networks import bound_pair, growth, hill, rate_of, turnover
+from tests.compiler.networks import bound_pair, clinic, growth, hill, rate_of, turnover
 from tests.simulation.test_run import Reading, arm, draws
 
 TIGHT = Tolerances(rtol=1e-10, atol=1e-13)
@@ -144,6 +144,9 @@ def test_adjoint_forward_and_sensitivities_agree(equilibrate: bool) -> None:
     ]
     back, again, forward = results
     xr.testing.assert_identical(back, again)
+    alone = Differentiator(model, experiment, Sum(), names).value(ensemble)
+    for name in ("value", "status"):
+        np.testing.assert_array_equal(alone[name], back[name])
     assert back["gradient"].dims == ("draw", "parameter")
     assert (back["status"] == int(Status.OK)).all()
     np.testing.assert_allclose(back["value"], forward["value"], rtol=1e-13)
@@ -277,3 +280,9 @@ def test_the_model_itself_has_one_draw() -> None:
     x5, x3 = (20.0 * (1 - np.exp(-0.1 * t)) for t in (5.0, 3.0))
     assert result["value"].values[0] == pytest.approx(6 * x5**2 + 4 * x3**2, rel=1e-8)
     assert result["gradient"].values[0, 0] == pytest.approx(2 * (6 * x5**2 + 4 * x3**2) / 2.0, rel=1e-8)
+
+
+def test_steady_states_of_models_with_events_are_refused() -> None:
+    reading = Experiment(id="rest", arms=(arm("a"),), assay=Reading(at=(1.0,), names=("X",)))
+    with pytest.raises(UnsupportedError, match="experiment 'rest' starts from steady states of a model with events"):
+        simulate(clinic(), reading, sensitivities=["off"])

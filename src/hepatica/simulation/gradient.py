@@ -17,7 +17,7 @@ from hepatica.simulation.directions import resolve
 from hepatica.simulation.forward import doses_after, doses_before, run_forward, starting_doses, tangent_of, tasks_of
 from hepatica.simulation.objective import Objective, Readings
 from hepatica.simulation.setup import Rest, equilibrate, parameter_matrix, set_up, workers
-from hepatica.solver import Status, Tolerances, plan_after, plan_before
+from hepatica.solver import Status, Tolerances, integrate, plan_after, plan_before
 from hepatica.solver.adjoint import differentiate
 from hepatica.solver.implicit import steady_adjoints
 
@@ -69,6 +69,8 @@ class Differentiator:
         setup = self._setup
         self._tangent = tangent_of(setup, self._moves) if forward else None
         self._adjoint = None if forward else compile_adjoint(model, setup.wanted)
+        self._plan = plan_after(setup.operations, equilibrated=experiment.equilibrate)
+        self._doses = doses_after(setup, self._moves)
 
     def __call__(self, ensemble: Ensemble | None = None) -> xr.Dataset:
         """Evaluate.
@@ -84,15 +86,8 @@ class Differentiator:
             ``value`` (draw), ``gradient`` (draw, parameter) and ``status`` (arm, draw). Both are NaN for a draw of which any
             arm failed; there is no second try with another solver, as its result has no gradient.
         """
-        setup, experiment = self._setup, self._setup.experiment
-        base = parameter_matrix(setup.kernel, ensemble)
-        arms, draws = len(experiment.arms), len(base)
-        rest, status = None, np.zeros((arms, draws), np.int8)
-        if experiment.equilibrate:
-            doses = starting_doses(setup, self._moves)
-            rest = equilibrate(setup.kernel, setup.operations, base, self._tol, self._threads, doses)
-            status = rest.status.copy()
-        value, gradient = np.full(draws, np.nan), np.full((draws, len(self._moves.names)), np.nan)
+        base, rest, status = self._begin(ensemble)
+        value, gradient = np.full(len(base), np.nan), np.full((len(base), len(self._moves.names)), np.nan)
         fine = np.flatnonzero((status == Status.OK).all(axis=0))
         if len(fine):
             done = (
@@ -102,6 +97,32 @@ class Differentiator:
         failed = (status != Status.OK).any(axis=0)
         value[failed], gradient[failed] = np.nan, np.nan
         return self._dataset(ensemble, value, gradient, status)
+
+    def value(self, ensemble: Ensemble | None = None) -> xr.Dataset:
+        """Evaluate the objective alone: ``value`` (draw) and ``status`` (arm, draw), to the same bits as with the gradient."""
+        setup = self._setup
+        base, rest, status = self._begin(ensemble)
+        value = np.full(len(base), np.nan)
+        fine = np.flatnonzero((status == Status.OK).all(axis=0))
+        if len(fine):
+            run = integrate(
+                setup.kernel, self._plan, self._tasks(fine, rest), base, setup.times, y0=None if rest is None else rest.values,
+                tolerances=self._tol, threads=self._threads,
+            )  # fmt: skip
+            value[fine], _ = self._evaluate(run.values)
+            status[:, fine] = run.status.reshape(len(fine), -1).T
+        value[(status != Status.OK).any(axis=0)] = np.nan
+        return self._dataset(ensemble, value, None, status)
+
+    def _begin(self, ensemble: Ensemble | None) -> tuple[Array, Rest | None, NDArray[np.int8]]:
+        """Parameters of every draw, the steady states to start from, and how they ended (arm, draw)."""
+        setup, experiment = self._setup, self._setup.experiment
+        base = parameter_matrix(setup.kernel, ensemble)
+        if not experiment.equilibrate:
+            return base, None, np.zeros((len(experiment.arms), len(base)), np.int8)
+        doses = starting_doses(setup, self._moves)
+        rest = equilibrate(setup.kernel, setup.operations, base, self._tol, self._threads, doses)
+        return base, rest, rest.status.copy()
 
     def _tasks(self, fine: NDArray[np.int64], rest: Rest | None) -> NDArray[np.int64]:
         """All arms of a draw side by side."""
@@ -127,9 +148,8 @@ class Differentiator:
             value[part.start // arms : part.stop // arms], slope = self._evaluate(values)
             return slope
 
-        plan = plan_after(setup.operations, equilibrated=setup.experiment.equilibrate)
         run = differentiate(
-            setup.kernel, adjoint, plan, tasks, base, setup.times, slopes, doses_after(setup, moves),
+            setup.kernel, adjoint, self._plan, tasks, base, setup.times, slopes, self._doses,
             y0=None if rest is None else rest.values, tolerances=self._tol, threads=self._threads, block=arms,
         )  # fmt: skip
         by_base = run.base.reshape(len(fine), arms, -1).sum(axis=1)
@@ -177,21 +197,22 @@ class Differentiator:
         return status, value, gradient
 
     def _dataset(
-        self, ensemble: Ensemble | None, value: Array, gradient: Array, status: NDArray[np.int8]
+        self, ensemble: Ensemble | None, value: Array, gradient: Array | None, status: NDArray[np.int8]
     ) -> xr.Dataset:
         experiment = self._setup.experiment
         draws = np.arange(len(value)) if ensemble is None else ensemble.draws.coords["draw"].values
-        coords = {"draw": draws, "parameter": list(self._moves.names), "arm": [a.id for a in experiment.arms]}
+        coords = {"draw": draws, "arm": [a.id for a in experiment.arms]}
         flags = {
             "flag_values": np.array([int(s) for s in Status], np.int8),
             "flag_meanings": " ".join(s.name.lower() for s in Status),
         }
-        data = {
-            "value": ("draw", value),
-            "gradient": (("draw", "parameter"), gradient),
-            "status": (("arm", "draw"), status, flags),
-        }
-        return xr.Dataset(data, coords=coords, attrs={"method": "forward" if self._tangent else "adjoint"})
+        data = {"value": ("draw", value), "status": (("arm", "draw"), status, flags)}
+        dataset = xr.Dataset(data, coords=coords)
+        if gradient is None:
+            return dataset
+        dataset = dataset.assign_coords(parameter=list(self._moves.names))
+        dataset["gradient"] = (("draw", "parameter"), gradient)
+        return dataset.assign_attrs(method="forward" if self._tangent else "adjoint")
 
 
 def value_and_gradient(
