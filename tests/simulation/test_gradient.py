@@ -286,3 +286,21 @@ def test_steady_states_of_models_with_events_are_refused() -> None:
     reading = Experiment(id="rest", arms=(arm("a"),), assay=Reading(at=(1.0,), names=("X",)))
     with pytest.raises(UnsupportedError, match="experiment 'rest' starts from steady states of a model with events"):
         simulate(clinic(), reading, sensitivities=["off"])
+
+
+@pytest.mark.parametrize("method", ["adjoint", "forward"])
+def test_evaluation_without_labels(method: str) -> None:
+    model, experiment, names = bound_pair(), pair(equilibrate=True), ["lose", "on"]
+    ensemble = draws(lose=[0.2, 0.5, 0.9], on=[0.5, 1.0, 3.0])
+    made = Differentiator(model, experiment, Sum(), names, method=method)  # type: ignore[arg-type]
+    labelled = made(ensemble)
+    value, gradient = made.evaluate(ensemble.draws.sel(parameter=names).values)
+    np.testing.assert_array_equal(value, labelled["value"])
+    np.testing.assert_array_equal(gradient, labelled["gradient"])
+    np.testing.assert_array_equal(made.evaluate_value(ensemble.draws.sel(parameter=names).values), value)
+    with pytest.raises(InputError, match=r"the points have shape \(3, 1\); expected \(point, 2\)"):
+        made.evaluate(np.ones((3, 1)))
+    with pytest.raises(InputError, match="every number finite"):
+        made.evaluate(np.full((3, 2), np.nan))
+    with pytest.raises(InputError, match="'dose@bath' is no parameter, and has no value to evaluate at"):
+        Differentiator(model, experiment, Sum(), ["on", "dose@bath"]).evaluate(np.ones((1, 2)))

@@ -86,7 +86,59 @@ class Differentiator:
             ``value`` (draw), ``gradient`` (draw, parameter) and ``status`` (arm, draw). Both are NaN for a draw of which any
             arm failed; there is no second try with another solver, as its result has no gradient.
         """
-        base, rest, status = self._begin(ensemble)
+        setup = self._setup
+        value, gradient, status = self._differentiate(parameter_matrix(setup.kernel, ensemble))
+        return self._dataset(ensemble, value, gradient, status)
+
+    def value(self, ensemble: Ensemble | None = None) -> xr.Dataset:
+        """Evaluate the objective alone: ``value`` (draw) and ``status`` (arm, draw), to the same bits as with the gradient."""
+        value, status = self._value(parameter_matrix(self._setup.kernel, ensemble))
+        return self._dataset(ensemble, value, None, status)
+
+    def evaluate(self, points: Array) -> tuple[Array, Array]:
+        """Evaluate as optimizers do: without labels, which cost more than the gradient of a small model.
+
+        Parameters
+        ----------
+        points
+            Values of the names, shape (point, name), in the model's units; what is not named has the model's value.
+
+        Returns
+        -------
+        array, array
+            Objective (point,) and gradient (point, name); NaN where any arm failed.
+
+        Raises
+        ------
+        InputError
+            When the shape is another one, a value is not finite, or a name is that of a state or a dose.
+        """
+        value, gradient, _ = self._differentiate(self._base(points))
+        return value, gradient
+
+    def evaluate_value(self, points: Array) -> Array:
+        """Evaluate the objective alone, as :meth:`evaluate` does."""
+        return self._value(self._base(points))[0]
+
+    def _base(self, points: Array) -> Array:
+        """Parameters of every point, shape (point, parameter)."""
+        moves, kernel = self._moves, self._setup.kernel
+        fixed = [name for name, k in zip(moves.names, moves.parameter, strict=True) if k < 0]
+        if fixed:
+            raise InputError(
+                f"'{fixed[0]}' is no parameter, and has no value to evaluate at; differentiate by parameters only."
+            )
+        values = np.asarray(points, float)
+        if values.ndim != 2 or values.shape[1] != len(moves.names) or not np.isfinite(values).all():
+            raise InputError(
+                f"the points have shape {values.shape}; expected (point, {len(moves.names)}), every number finite."
+            )
+        base = np.tile(kernel.p0, (len(values), 1))
+        base[:, moves.parameter] = values
+        return base
+
+    def _differentiate(self, base: Array) -> tuple[Array, Array, NDArray[np.int8]]:
+        rest, status = self._begin(base)
         value, gradient = np.full(len(base), np.nan), np.full((len(base), len(self._moves.names)), np.nan)
         fine = np.flatnonzero((status == Status.OK).all(axis=0))
         if len(fine):
@@ -96,12 +148,11 @@ class Differentiator:
             status[:, fine], value[fine], gradient[fine] = done
         failed = (status != Status.OK).any(axis=0)
         value[failed], gradient[failed] = np.nan, np.nan
-        return self._dataset(ensemble, value, gradient, status)
+        return value, gradient, status
 
-    def value(self, ensemble: Ensemble | None = None) -> xr.Dataset:
-        """Evaluate the objective alone: ``value`` (draw) and ``status`` (arm, draw), to the same bits as with the gradient."""
+    def _value(self, base: Array) -> tuple[Array, NDArray[np.int8]]:
         setup = self._setup
-        base, rest, status = self._begin(ensemble)
+        rest, status = self._begin(base)
         value = np.full(len(base), np.nan)
         fine = np.flatnonzero((status == Status.OK).all(axis=0))
         if len(fine):
@@ -112,17 +163,16 @@ class Differentiator:
             value[fine], _ = self._evaluate(run.values)
             status[:, fine] = run.status.reshape(len(fine), -1).T
         value[(status != Status.OK).any(axis=0)] = np.nan
-        return self._dataset(ensemble, value, None, status)
+        return value, status
 
-    def _begin(self, ensemble: Ensemble | None) -> tuple[Array, Rest | None, NDArray[np.int8]]:
-        """Parameters of every draw, the steady states to start from, and how they ended (arm, draw)."""
+    def _begin(self, base: Array) -> tuple[Rest | None, NDArray[np.int8]]:
+        """The steady states to start from, and how they ended (arm, draw)."""
         setup, experiment = self._setup, self._setup.experiment
-        base = parameter_matrix(setup.kernel, ensemble)
         if not experiment.equilibrate:
-            return base, None, np.zeros((len(experiment.arms), len(base)), np.int8)
+            return None, np.zeros((len(experiment.arms), len(base)), np.int8)
         doses = starting_doses(setup, self._moves)
         rest = equilibrate(setup.kernel, setup.operations, base, self._tol, self._threads, doses)
-        return base, rest, rest.status.copy()
+        return rest, rest.status.copy()
 
     def _tasks(self, fine: NDArray[np.int64], rest: Rest | None) -> NDArray[np.int64]:
         """All arms of a draw side by side."""
@@ -207,12 +257,12 @@ class Differentiator:
             "flag_meanings": " ".join(s.name.lower() for s in Status),
         }
         data = {"value": ("draw", value), "status": (("arm", "draw"), status, flags)}
-        dataset = xr.Dataset(data, coords=coords)
         if gradient is None:
-            return dataset
-        dataset = dataset.assign_coords(parameter=list(self._moves.names))
-        dataset["gradient"] = (("draw", "parameter"), gradient)
-        return dataset.assign_attrs(method="forward" if self._tangent else "adjoint")
+            return xr.Dataset(data, coords=coords)
+        return xr.Dataset(
+            data | {"gradient": (("draw", "parameter"), gradient)}, coords=coords | {"parameter": list(self._moves.names)},
+            attrs={"method": "forward" if self._tangent else "adjoint"},
+        )  # fmt: skip
 
 
 def value_and_gradient(

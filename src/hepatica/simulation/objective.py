@@ -80,6 +80,8 @@ class SquaredError(Objective):
     measured: xr.Dataset
     sigma: xr.Dataset | float = 1.0
     _tables: Mapping[str, tuple[Array, Array]] = field(init=False, repr=False)
+    _arms: tuple[str, ...] = field(init=False, repr=False)
+    _times: tuple[float, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         tables: dict[str, tuple[Array, Array]] = {}
@@ -98,23 +100,25 @@ class SquaredError(Objective):
                 raise InputError(f"a standard deviation of '{name}' is not above zero; every measurement needs one.")
             tables[name] = values, sigma
         object.__setattr__(self, "_tables", tables)
+        object.__setattr__(self, "_arms", tuple(str(a) for a in self.measured["arm"].values))
+        object.__setattr__(self, "_times", tuple(float(t) for t in self.measured["time"].values))
 
     @property
     def observables(self) -> tuple[str, ...]:
         """Observables that are measured."""
-        return tuple(str(n) for n in self.measured.data_vars)
+        return tuple(self._tables)
 
     @property
     def times(self) -> tuple[float, ...]:
         """Times of the measurements, min."""
-        return tuple(float(t) for t in self.measured["time"].values)
+        return self._times
 
     def __call__(self, readings: Readings) -> tuple[Array, Array]:
         """Give the squared error of each draw and its derivative."""
         slope = np.zeros_like(readings.values)
         total = np.zeros(readings.values.shape[1])
-        at = np.searchsorted(readings.times, np.asarray(self.times))
-        arms = np.array([_place(str(a), readings.arms) for a in self.measured["arm"].values])
+        at = np.searchsorted(readings.times, np.array(self._times))
+        arms = np.array([_place(a, readings.arms) for a in self._arms])
         for name, (data, sigma) in self._tables.items():
             j = readings.observables.index(name)
             arm, time = np.nonzero(np.isfinite(data))
