@@ -89,7 +89,7 @@ def ensemble(values: Array, names: tuple[str, ...]) -> Ensemble:
 
 
 def half_of(
-    model: Model, experiment: Experiment, wanted: Callable[[str, str, float], bool] | None = None
+    model: Model, experiment: Experiment, wanted: Callable[[str, str, float], bool] | None = None, floor: float = 0.0
 ) -> tuple[SquaredError, float]:
     """Squared distance from half of what the model's own values give, each relative to the largest value of its kind.
 
@@ -99,6 +99,8 @@ def half_of(
         What is run.
     wanted
         Tells for an observable, an arm and a time whether it is compared; all are by default.
+    floor
+        Added to the largest values, so that what never comes near it does not count.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def half_of(
         if not size > 0.0:
             continue
         kept = [[wanted is None or wanted(name, a.id, t) for t in experiment.assay.times] for a in experiment.arms]
-        measured[name], sigma[name] = (0.5 * values).where(np.array(kept)), xr.full_like(values, size)
+        measured[name], sigma[name] = (0.5 * values).where(np.array(kept)), xr.full_like(values, size + floor)
     sizes = [float(s.max()) for s in sigma.values()]
     return SquaredError(measured=xr.Dataset(measured), sigma=xr.Dataset(sigma)), 1e-3 * min(sizes)
 
@@ -140,8 +142,10 @@ def whole(name: str) -> Fit:
     experiment = Experiment(
         id=name, arms=(Arm(id="run"),), assay=Reading(at=times, names=problem.states), equilibrate=False
     )
-    model = replace(problem.model, parameters=parameters)
-    objective, _ = half_of(model, experiment)
+    model = replace(
+        problem.model, parameters=parameters, foreign=False
+    )  # trusted: no limit of time for its derivatives
+    objective, _ = half_of(model, experiment, floor=problem.absolute)
     return Fit(
         name=name, title=problem.title, sbml=problem.sbml, model=model, experiment=experiment, objective=objective,
         wrt=tuple(problem.kernel.parameters[c] for c in problem.varied), absolute=problem.absolute,

@@ -49,7 +49,7 @@ def figures(kept: dict[str, Any]) -> str:
         ]
     if verified:
         parts += [
-            "\nDifference of the adjoint at rtol 1e-11 from Richardson differences of the objective, relative to the length of "
+            "\nDifference of the adjoint at rtol 1e-10 from Richardson differences of the objective, relative to the length of "
             "the gradient along random directions and to the derivative itself for the five parameters with the largest; how "
             "far the differences agree among themselves; and forward from adjoint.\n",
             _verified(verified),
