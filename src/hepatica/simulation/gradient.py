@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 Method = Literal["automatic", "adjoint", "forward"]
 
 FEW = 4  # names up to which pushing them forward costs less than pulling the objective back
-MEMORY = 2**27  # bytes of forward sensitivities that are held at a time
+MEMORY = 2**24  # bytes of forward sensitivities that are held at a time: more would not stay in the processor's cache
 
 
 class Differentiator:
@@ -40,7 +40,7 @@ class Differentiator:
     wrt
         Parameters, states (for their initial values) and doses; see :mod:`hepatica.simulation.directions` for their names.
     method
-        ``adjoint`` costs about five runs whatever the number of names, ``forward`` about two thirds of a run for each;
+        ``adjoint`` costs two to five runs whatever the number of names, ``forward`` up to one run for each;
         ``automatic`` takes what is cheaper.
     threads
         Worker threads; all cores when ``None``. The result does not depend on it.
