@@ -34,7 +34,7 @@ class AmiciFit:
         from amici.sim import sundials
 
         # warnings of CVODES, at each step that ends on a discontinuity, and of AMICI: the gradients are compared anyway
-        logging.getLogger("amici").setLevel(logging.ERROR)
+        logging.disable(logging.WARNING)
         warnings.filterwarnings(
             "ignore", message="Adjoint sensitivity analysis for models with discontinuous", module="amici"
         )
