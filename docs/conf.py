@@ -13,4 +13,4 @@ autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 html_theme = "furo"
 html_title = f"hepatica {release}"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "figures"]
