@@ -31,7 +31,10 @@ def verified_to_text(v: dict[str, Any]) -> str:
 
 def figures(kept: dict[str, Any]) -> str:
     """All tables."""
-    costs, verified = list(kept["costs"].values()), list(kept["verified"].values())
+    costs = list(kept["costs"].values())
+    verified = [
+        v | {"title": v["title"] + " (PEtab)" * name.endswith("_petab")} for name, v in kept["verified"].items()
+    ]
     parts = ["<!-- written by `make gradients` -->\n"]
     if costs:
         version = next((r["AMICI"]["version"] for r in costs if "version" in r["AMICI"]), None)

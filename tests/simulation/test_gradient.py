@@ -9,7 +9,7 @@ from hepatica.ensemble import Ensemble, draw_prior
 from hepatica.errors import InputError, NotFoundError, UnsupportedError
 from hepatica.experiment import Arm, CellLine, Change, Experiment, Intervention
 from hepatica.library import load_cell_line, load_drug, load_model, load_wirings
-from hepatica.model import Model
+from hepatica.model import TIME, Apply, Model, Number, Symbol
 from hepatica.simulation import Differentiator, Objective, Readings, SquaredError, simulate, value_and_gradient
 from hepatica.solver import Status, Tolerances
 from tests.compiler.networks import bound_pair, clinic, growth, hill, rate_of, turnover
@@ -227,8 +227,6 @@ def test_draws_that_fail_are_nan_and_say_why() -> None:
 
 
 def blow_up() -> tuple[Model, Experiment]:
-    from hepatica.model import Apply, Number, Symbol
-
     model = rate_of(Apply("*", (Symbol("k"), Apply("pow", (Symbol("x"), Number(2.0))))), k=1.0)
     begin = arm("begin", Change(target="x", value=1.0))
     return model, Experiment(id="b", arms=(begin,), assay=Reading(at=(0.5, 2.0), names=("x",)), equilibrate=False)
@@ -304,3 +302,29 @@ def test_evaluation_without_labels(method: str) -> None:
         made.evaluate(np.full((3, 2), np.nan))
     with pytest.raises(InputError, match="'dose@bath' is no parameter, and has no value to evaluate at"):
         Differentiator(model, experiment, Sum(), ["on", "dose@bath"]).evaluate(np.ones((1, 2)))
+
+
+@pytest.mark.parametrize("method", ["adjoint", "forward"])
+def test_conditions_of_periodic_functions(method: str) -> None:
+    """Given while sin(w t) > half: from the first to the second of its crossings in each period."""
+    wave = Apply("sin", (Apply("*", (Symbol("w"), TIME)),))
+    given = Apply("piecewise", (Symbol("k"), Apply("gt", (wave, Symbol("half"))), Number(0.0)))
+    model = rate_of(given, k=2.0, w=1.5, half=0.5)
+    end = 9.5  # within the third time that it is given
+    reading = Reading(at=(end,), names=("x",))
+    experiment = Experiment(id="w", arms=(arm("a"),), assay=reading, equilibrate=False)
+
+    def closed(k: float, w: float, half: float) -> float:
+        on, off = np.arcsin(half) / w, (np.pi - np.arcsin(half)) / w
+        return float(k * (2 * (off - on) + end - (on + 4 * np.pi / w)))
+
+    measured = xr.Dataset({"x": (("arm", "time"), [[0.0]])}, coords={"arm": ["a"], "time": [end]})
+    made = Differentiator(
+        model, experiment, SquaredError(measured=measured), ["k", "w", "half"], method=method, tolerances=TIGHT  # type: ignore[arg-type]
+    )  # fmt: skip
+    at = np.array([2.0, 1.5, 0.5])
+    value, gradient = made.evaluate(at[None])
+    assert value[0] == pytest.approx(0.5 * closed(*at) ** 2, rel=1e-8)
+    step = 1e-5 * np.eye(3)
+    want = [closed(*at) * (closed(*(at + s)) - closed(*(at - s))) / 2e-5 for s in step]
+    np.testing.assert_allclose(gradient[0], want, rtol=1e-7)
