@@ -1,4 +1,4 @@
-# make study | test | conformance | check | fuzz | bench | scaling | docs: each makes .venv from the pinned environment when it is missing.
+# make study | test | conformance | check | fuzz | bench | gradients | scaling | docs: each makes .venv from the pinned environment when it is missing.
 
 PYTHON ?= python3.12 python3.13 python3.14 python3 python
 FOUND := $(shell for p in $(PYTHON); do \
@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COVERAGE := 90
 
-.PHONY: study test conformance check fuzz bench scaling docs lock clean
+.PHONY: study test conformance check fuzz bench gradients scaling docs lock clean
 
 study: .venv/run
 	$(BIN)/hepatica run studies/igf1r-sorafenib --out results/igf1r-sorafenib
@@ -31,6 +31,10 @@ fuzz: .venv/dev
 
 bench: .venv/bench
 	$(BIN)/python benchmarks/engine.py --json results/bench/engine.json --markdown docs/figures/engine.md
+
+gradients: .venv/bench
+	$(BIN)/python benchmarks/gradients.py --json results/bench/gradients.json --markdown docs/figures/gradients.md
+	$(BIN)/python benchmarks/gradients.py --verify --json results/bench/gradients.json --markdown docs/figures/gradients.md
 
 scaling: .venv/dev
 	$(BIN)/python benchmarks/scaling.py --plot docs/images/scaling.svg

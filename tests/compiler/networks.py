@@ -281,3 +281,32 @@ def buffered() -> Model:
             Rule(kind="algebraic", variable="", expression=kept),
         ),
     )
+
+
+def absent() -> Model:
+    """A and B exchange; what would make and lose them is absent, so that their sum rests without being conserved."""
+    names = (
+        ("there", 0.7),
+        ("back", 0.2),
+        ("enzyme", 0.0),
+        ("make", 1.0),
+        ("lose", 2.0),
+        ("read", 0.5),
+        ("decay", 0.1),
+    )
+    return Model(
+        id="absent",
+        compartments=(Compartment(id="c", size=1.0),),
+        species=tuple(
+            Species(id=s, compartment="c", initial=v) for s, v in (("A", 2.0), ("B", 0.5), ("X", 0.0), ("D", 0.0))
+        ),
+        parameters=tuple(Parameter(id=n, value=v) for n, v in names),
+        reactions=(
+            Reaction(id="there_", reactants=(("A", 1),), products=(("B", 1),), rate=times("there", "A")),
+            Reaction(id="back_", reactants=(("B", 1),), products=(("A", 1),), rate=times("back", "B")),
+            Reaction(id="made", reactants=(), products=(("A", 1),), rate=times("make", "enzyme")),
+            Reaction(id="lost", reactants=(("B", 1),), products=(("D", 1),), rate=times("lose", "enzyme", "B")),
+            Reaction(id="read_", reactants=(), products=(("X", 1),), rate=times("read", "B")),
+            Reaction(id="decayed", reactants=(("X", 1),), products=(), rate=times("decay", "X")),
+        ),
+    )

@@ -6,13 +6,13 @@ import pytest
 import xarray as xr
 
 from hepatica.ensemble import Ensemble, draw_prior
-from hepatica.errors import InputError, NotFoundError
+from hepatica.errors import InputError, NotFoundError, UnsupportedError
 from hepatica.experiment import Arm, CellLine, Change, Experiment, Intervention
 from hepatica.library import load_cell_line, load_drug, load_model, load_wirings
-from hepatica.model import Model
+from hepatica.model import TIME, Apply, Model, Number, Symbol
 from hepatica.simulation import Differentiator, Objective, Readings, SquaredError, simulate, value_and_gradient
 from hepatica.solver import Status, Tolerances
-from tests.compiler.networks import bound_pair, growth, hill, rate_of, turnover
+from tests.compiler.networks import bound_pair, clinic, growth, hill, rate_of, turnover
 from tests.simulation.test_run import Reading, arm, draws
 
 TIGHT = Tolerances(rtol=1e-10, atol=1e-13)
@@ -144,6 +144,9 @@ def test_adjoint_forward_and_sensitivities_agree(equilibrate: bool) -> None:
     ]
     back, again, forward = results
     xr.testing.assert_identical(back, again)
+    alone = Differentiator(model, experiment, Sum(), names).value(ensemble)
+    for name in ("value", "status"):
+        np.testing.assert_array_equal(alone[name], back[name])
     assert back["gradient"].dims == ("draw", "parameter")
     assert (back["status"] == int(Status.OK)).all()
     np.testing.assert_allclose(back["value"], forward["value"], rtol=1e-13)
@@ -224,8 +227,6 @@ def test_draws_that_fail_are_nan_and_say_why() -> None:
 
 
 def blow_up() -> tuple[Model, Experiment]:
-    from hepatica.model import Apply, Number, Symbol
-
     model = rate_of(Apply("*", (Symbol("k"), Apply("pow", (Symbol("x"), Number(2.0))))), k=1.0)
     begin = arm("begin", Change(target="x", value=1.0))
     return model, Experiment(id="b", arms=(begin,), assay=Reading(at=(0.5, 2.0), names=("x",)), equilibrate=False)
@@ -277,3 +278,53 @@ def test_the_model_itself_has_one_draw() -> None:
     x5, x3 = (20.0 * (1 - np.exp(-0.1 * t)) for t in (5.0, 3.0))
     assert result["value"].values[0] == pytest.approx(6 * x5**2 + 4 * x3**2, rel=1e-8)
     assert result["gradient"].values[0, 0] == pytest.approx(2 * (6 * x5**2 + 4 * x3**2) / 2.0, rel=1e-8)
+
+
+def test_steady_states_of_models_with_events_are_refused() -> None:
+    reading = Experiment(id="rest", arms=(arm("a"),), assay=Reading(at=(1.0,), names=("X",)))
+    with pytest.raises(UnsupportedError, match="experiment 'rest' starts from steady states of a model with events"):
+        simulate(clinic(), reading, sensitivities=["off"])
+
+
+@pytest.mark.parametrize("method", ["adjoint", "forward"])
+def test_evaluation_without_labels(method: str) -> None:
+    model, experiment, names = bound_pair(), pair(equilibrate=True), ["lose", "on"]
+    ensemble = draws(lose=[0.2, 0.5, 0.9], on=[0.5, 1.0, 3.0])
+    made = Differentiator(model, experiment, Sum(), names, method=method)  # type: ignore[arg-type]
+    labelled = made(ensemble)
+    value, gradient = made.evaluate(ensemble.draws.sel(parameter=names).values)
+    np.testing.assert_array_equal(value, labelled["value"])
+    np.testing.assert_array_equal(gradient, labelled["gradient"])
+    np.testing.assert_array_equal(made.evaluate_value(ensemble.draws.sel(parameter=names).values), value)
+    with pytest.raises(InputError, match=r"the points have shape \(3, 1\); expected \(point, 2\)"):
+        made.evaluate(np.ones((3, 1)))
+    with pytest.raises(InputError, match="every number finite"):
+        made.evaluate(np.full((3, 2), np.nan))
+    with pytest.raises(InputError, match="'dose@bath' is no parameter, and has no value to evaluate at"):
+        Differentiator(model, experiment, Sum(), ["on", "dose@bath"]).evaluate(np.ones((1, 2)))
+
+
+@pytest.mark.parametrize("method", ["adjoint", "forward"])
+def test_conditions_of_periodic_functions(method: str) -> None:
+    """Given while sin(w t) > half: from the first to the second of its crossings in each period."""
+    wave = Apply("sin", (Apply("*", (Symbol("w"), TIME)),))
+    given = Apply("piecewise", (Symbol("k"), Apply("gt", (wave, Symbol("half"))), Number(0.0)))
+    model = rate_of(given, k=2.0, w=1.5, half=0.5)
+    end = 9.5  # within the third time that it is given
+    reading = Reading(at=(end,), names=("x",))
+    experiment = Experiment(id="w", arms=(arm("a"),), assay=reading, equilibrate=False)
+
+    def closed(k: float, w: float, half: float) -> float:
+        on, off = np.arcsin(half) / w, (np.pi - np.arcsin(half)) / w
+        return float(k * (2 * (off - on) + end - (on + 4 * np.pi / w)))
+
+    measured = xr.Dataset({"x": (("arm", "time"), [[0.0]])}, coords={"arm": ["a"], "time": [end]})
+    made = Differentiator(
+        model, experiment, SquaredError(measured=measured), ["k", "w", "half"], method=method, tolerances=TIGHT  # type: ignore[arg-type]
+    )  # fmt: skip
+    at = np.array([2.0, 1.5, 0.5])
+    value, gradient = made.evaluate(at[None])
+    assert value[0] == pytest.approx(0.5 * closed(*at) ** 2, rel=1e-8)
+    step = 1e-5 * np.eye(3)
+    want = [closed(*at) * (closed(*(at + s)) - closed(*(at - s))) / 2e-5 for s in step]
+    np.testing.assert_allclose(gradient[0], want, rtol=1e-7)

@@ -15,7 +15,7 @@ from hepatica.solver import Operation, Status, Tolerances, find_steady_states, p
 from hepatica.solver.implicit import steady_adjoints, steady_tangents
 from hepatica.solver.record import doses_of, no_doses, numbered
 from hepatica.solver.tangent_space import Directions
-from tests.compiler.networks import bound_pair, turnover
+from tests.compiler.networks import absent, bound_pair, turnover
 from tests.simulation.test_run import Reading
 
 TIGHT = Tolerances(rtol=1e-9, atol=1e-13)
@@ -195,3 +195,25 @@ def test_closed_form_and_what_does_not_settle() -> None:
     )
     assert undefined.status[0] == Status.NO_STEADY_STATE
     assert np.isnan(undefined.base).all()
+
+
+def test_what_is_absent_leaves_sums_at_rest() -> None:
+    model = absent()
+    kernel = compile_model(model, cached=False)
+    plan, tasks, base = plan_before([[]]), np.array([[0, 0, -1]]), kernel.p0[None, :]
+    rest = find_steady_states(kernel, plan, tasks, base, tolerances=TIGHT).values
+    directions = everything(kernel, [[]])
+    tangent = compile_tangent(model, range(len(kernel.p0)), directions.count, cached=False)
+    slopes = steady_tangents(kernel, tangent, plan, tasks, base, rest, directions)
+    by = dict(zip(kernel.parameters, slopes[0].T, strict=False))
+    # B = total there / (there + back), X = read B / decay
+    x = kernel.states.index("X")
+    assert by["there"][x] == pytest.approx(2.5 * 0.2 / 0.9**2 * 5.0, rel=1e-9)
+    assert by["A"][x] == pytest.approx(0.7 / 0.9 * 5.0, rel=1e-9)
+    assert np.isnan(by["enzyme"]).all()
+    given = np.zeros((1, len(kernel.states)))
+    given[0, x] = 1.0
+    back = steady_adjoints(kernel, compile_adjoint(model, cached=False), plan, tasks, base, rest, given, no_doses(plan))
+    assert back.status[0] == Status.OK
+    kept = [k for k, name in enumerate(kernel.parameters) if name != "enzyme"]
+    np.testing.assert_allclose(back.base[0, kept], slopes[0, x, kept], rtol=1e-9, atol=1e-12)

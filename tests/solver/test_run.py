@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 from hepatica.compiler import Kernel, compile_model
 from hepatica.compiler.kernel import TABLEAUX, Tableau
 from hepatica.compiler.reference import Reference
-from hepatica.model import Apply, Number, Symbol
+from hepatica.model import TIME, Apply, Number, Symbol
 from hepatica.solver import (
     Operation,
     Status,
@@ -194,6 +194,15 @@ def test_steady_states() -> None:
     tasks = np.array([[0, d, d] for d in range(5)])
     kept = integrate(kernel, plan_after([[]], equilibrated=True), tasks, base, np.array([0.0, 1e4]), y0=y0)
     np.testing.assert_allclose(kept.values[:, 1, 0], y0[:, 0], rtol=1e-6)
+
+
+def test_time_going_on_is_no_drift() -> None:
+    fading = Apply("exp", (Apply("neg", (TIME,)),))
+    loss = Apply("-", (Apply("+", (Number(2.0), fading)), Symbol("x")))
+    kernel = compile_model(rate_of(loss), cached=False)
+    found = find_steady_states(kernel, plan_before([[]]), each(1), kernel.p0[None, :])
+    assert found.status[0] == Status.OK
+    assert found.values[0, kernel.states.index("x")] == pytest.approx(2.0, rel=1e-8)
 
 
 @pytest.mark.parametrize("model", [growth(), growth(1e-6), oscillator(), rate_of(Number(1.0))], ids=lambda m: m.id)

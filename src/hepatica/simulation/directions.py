@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hepatica.compiler.kernel import Kernel
 from hepatica.compiler.names import is_hidden
-from hepatica.errors import InputError, NotFoundError, did_you_mean
+from hepatica.errors import InputError, NotFoundError, UnsupportedError, did_you_mean
 from hepatica.simulation.setup import Setup
 from hepatica.solver import Operation, Plan
 from hepatica.solver.record import Doses, doses_of, numbered
@@ -77,11 +77,18 @@ def resolve(setup: Setup, names: Sequence[str]) -> Moves:
         When the model has no such parameter or state, or no arm such a dose.
     InputError
         When a dose mixes changes that set, scale and add.
+    UnsupportedError
+        When a model with events starts from steady states.
     """
     unique = tuple(dict.fromkeys(names))
     parameter, state = np.full(len(unique), -1, np.int64), np.full(len(unique), -1, np.int64)
     dose = [[-1] * len(arm) for arm in setup.operations]
     kernel = setup.kernel
+    if unique and setup.experiment.equilibrate and kernel.conditions.events:
+        raise UnsupportedError(
+            f"experiment '{setup.experiment.id}' starts from steady states of a model with events; hepatica can simulate that, "
+            "but not differentiate it."
+        )
     for d, name in enumerate(unique):
         if "@" in name:
             _dose(setup, name, d, dose)

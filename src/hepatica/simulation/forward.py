@@ -12,12 +12,13 @@ from hepatica.simulation.setup import Rest, Setup
 from hepatica.solver import Plan, Status, Tolerances, Trajectories, plan_after, plan_before
 from hepatica.solver.implicit import steady_tangents
 from hepatica.solver.record import Doses
-from hepatica.solver.tangent import integrate_tangent
+from hepatica.solver.tangent import Sensitivities, integrate_tangent
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
+FIELDS = ("values", "slopes", "status", "stopped", "culprit")
 MEMORY = 2**28  # bytes of derivatives of steady states that are held at a time
 
 
@@ -85,13 +86,9 @@ def run_forward(
     kernel, code = setup.kernel, tangent or tangent_of(setup, moves)
     plan = plan_after(setup.operations, equilibrated=setup.experiment.equilibrate)
     directions = moves.directions(doses_after(setup, moves))
-    values = np.full((len(tasks), len(setup.times), len(setup.wanted)), np.nan)
-    slopes = np.full((*values.shape, len(moves.names)), np.nan)
-    status, stopped = np.full(len(tasks), int(Status.NOT_RUN), np.int8), np.zeros(len(tasks))
-    culprit = np.full(len(tasks), -1)
     most = len(tasks) if rest is None else max(threads, MEMORY // (8 * len(kernel.states) * max(1, len(moves.names))))
     before = None if rest is None else moves.directions(doses_before(setup, moves, rest))
-    for first in range(0, len(tasks), most):
+    for first in range(0, max(1, len(tasks)), max(1, most)):
         part = slice(first, min(len(tasks), first + most))
         own, y0, dy0 = tasks[part].copy(), None, None
         if rest is not None and before is not None:
@@ -117,9 +114,21 @@ def run_forward(
             kernel, code, plan, own, base, setup.times, directions, y0=y0, dy0=dy0, tolerances=tol, threads=threads,
             progress=None if progress is None else report,
         )  # fmt: skip
-        values[part], slopes[part], status[part], stopped[part] = run.values, run.slopes, run.status, run.stopped
-        culprit[part] = run.culprit
-    slopes[status != Status.OK] = np.where(
-        np.isnan(values[status != Status.OK])[..., None], np.nan, slopes[status != Status.OK]
+        if first == 0:
+            whole = run if len(own) == len(tasks) else _room(run, len(tasks))
+        if whole is not run:
+            for name in FIELDS:
+                getattr(whole, name)[part] = getattr(run, name)
+    failed = whole.status != Status.OK
+    if failed.any():
+        whole.slopes[failed] = np.where(np.isnan(whole.values[failed])[..., None], np.nan, whole.slopes[failed])
+    seen = Trajectories(
+        values=whole.values, status=whole.status, stopped=whole.stopped, culprit=whole.culprit, steps=0, lane_steps=0
     )
-    return Trajectories(values=values, status=status, stopped=stopped, culprit=culprit, steps=0, lane_steps=0), slopes
+    return seen, whole.slopes
+
+
+def _room(part: Sensitivities, tasks: int) -> Sensitivities:
+    """Give empty arrays for all tasks, of the kinds of those for some."""
+    like = {name: getattr(part, name) for name in FIELDS}
+    return Sensitivities(**{name: np.empty((tasks, *a.shape[1:]), a.dtype) for name, a in like.items()})

@@ -17,7 +17,7 @@ from hepatica.simulation.directions import resolve
 from hepatica.simulation.forward import doses_after, doses_before, run_forward, starting_doses, tangent_of, tasks_of
 from hepatica.simulation.objective import Objective, Readings
 from hepatica.simulation.setup import Rest, equilibrate, parameter_matrix, set_up, workers
-from hepatica.solver import Status, Tolerances, plan_after, plan_before
+from hepatica.solver import Status, Tolerances, integrate, plan_after, plan_before
 from hepatica.solver.adjoint import differentiate
 from hepatica.solver.implicit import steady_adjoints
 
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 Method = Literal["automatic", "adjoint", "forward"]
 
 FEW = 4  # names up to which pushing them forward costs less than pulling the objective back
-MEMORY = 2**27  # bytes of forward sensitivities that are held at a time
+MEMORY = 2**24  # bytes of forward sensitivities that are held at a time: more would not stay in the processor's cache
 
 
 class Differentiator:
@@ -40,7 +40,7 @@ class Differentiator:
     wrt
         Parameters, states (for their initial values) and doses; see :mod:`hepatica.simulation.directions` for their names.
     method
-        ``adjoint`` costs about five runs whatever the number of names, ``forward`` about two thirds of a run for each;
+        ``adjoint`` costs two to five runs whatever the number of names, ``forward`` up to one run for each;
         ``automatic`` takes what is cheaper.
     threads
         Worker threads; all cores when ``None``. The result does not depend on it.
@@ -69,6 +69,8 @@ class Differentiator:
         setup = self._setup
         self._tangent = tangent_of(setup, self._moves) if forward else None
         self._adjoint = None if forward else compile_adjoint(model, setup.wanted)
+        self._plan = plan_after(setup.operations, equilibrated=experiment.equilibrate)
+        self._doses = doses_after(setup, self._moves)
 
     def __call__(self, ensemble: Ensemble | None = None) -> xr.Dataset:
         """Evaluate.
@@ -84,15 +86,60 @@ class Differentiator:
             ``value`` (draw), ``gradient`` (draw, parameter) and ``status`` (arm, draw). Both are NaN for a draw of which any
             arm failed; there is no second try with another solver, as its result has no gradient.
         """
-        setup, experiment = self._setup, self._setup.experiment
-        base = parameter_matrix(setup.kernel, ensemble)
-        arms, draws = len(experiment.arms), len(base)
-        rest, status = None, np.zeros((arms, draws), np.int8)
-        if experiment.equilibrate:
-            doses = starting_doses(setup, self._moves)
-            rest = equilibrate(setup.kernel, setup.operations, base, self._tol, self._threads, doses)
-            status = rest.status.copy()
-        value, gradient = np.full(draws, np.nan), np.full((draws, len(self._moves.names)), np.nan)
+        setup = self._setup
+        value, gradient, status = self._differentiate(parameter_matrix(setup.kernel, ensemble))
+        return self._dataset(ensemble, value, gradient, status)
+
+    def value(self, ensemble: Ensemble | None = None) -> xr.Dataset:
+        """Evaluate the objective alone: ``value`` (draw) and ``status`` (arm, draw), to the same bits as with the gradient."""
+        value, status = self._value(parameter_matrix(self._setup.kernel, ensemble))
+        return self._dataset(ensemble, value, None, status)
+
+    def evaluate(self, points: Array) -> tuple[Array, Array]:
+        """Evaluate as optimizers do: without labels, which cost more than the gradient of a small model.
+
+        Parameters
+        ----------
+        points
+            Values of the names, shape (point, name), in the model's units; what is not named has the model's value.
+
+        Returns
+        -------
+        array, array
+            Objective (point,) and gradient (point, name); NaN where any arm failed.
+
+        Raises
+        ------
+        InputError
+            When the shape is another one, a value is not finite, or a name is that of a state or a dose.
+        """
+        value, gradient, _ = self._differentiate(self._base(points))
+        return value, gradient
+
+    def evaluate_value(self, points: Array) -> Array:
+        """Evaluate the objective alone, as :meth:`evaluate` does."""
+        return self._value(self._base(points))[0]
+
+    def _base(self, points: Array) -> Array:
+        """Parameters of every point, shape (point, parameter)."""
+        moves, kernel = self._moves, self._setup.kernel
+        fixed = [name for name, k in zip(moves.names, moves.parameter, strict=True) if k < 0]
+        if fixed:
+            raise InputError(
+                f"'{fixed[0]}' is no parameter, and has no value to evaluate at; differentiate by parameters only."
+            )
+        values = np.asarray(points, float)
+        if values.ndim != 2 or values.shape[1] != len(moves.names) or not np.isfinite(values).all():
+            raise InputError(
+                f"the points have shape {values.shape}; expected (point, {len(moves.names)}), every number finite."
+            )
+        base = np.tile(kernel.p0, (len(values), 1))
+        base[:, moves.parameter] = values
+        return base
+
+    def _differentiate(self, base: Array) -> tuple[Array, Array, NDArray[np.int8]]:
+        rest, status = self._begin(base)
+        value, gradient = np.full(len(base), np.nan), np.full((len(base), len(self._moves.names)), np.nan)
         fine = np.flatnonzero((status == Status.OK).all(axis=0))
         if len(fine):
             done = (
@@ -101,7 +148,31 @@ class Differentiator:
             status[:, fine], value[fine], gradient[fine] = done
         failed = (status != Status.OK).any(axis=0)
         value[failed], gradient[failed] = np.nan, np.nan
-        return self._dataset(ensemble, value, gradient, status)
+        return value, gradient, status
+
+    def _value(self, base: Array) -> tuple[Array, NDArray[np.int8]]:
+        setup = self._setup
+        rest, status = self._begin(base)
+        value = np.full(len(base), np.nan)
+        fine = np.flatnonzero((status == Status.OK).all(axis=0))
+        if len(fine):
+            run = integrate(
+                setup.kernel, self._plan, self._tasks(fine, rest), base, setup.times, y0=None if rest is None else rest.values,
+                tolerances=self._tol, threads=self._threads,
+            )  # fmt: skip
+            value[fine], _ = self._evaluate(run.values)
+            status[:, fine] = run.status.reshape(len(fine), -1).T
+        value[(status != Status.OK).any(axis=0)] = np.nan
+        return value, status
+
+    def _begin(self, base: Array) -> tuple[Rest | None, NDArray[np.int8]]:
+        """The steady states to start from, and how they ended (arm, draw)."""
+        setup, experiment = self._setup, self._setup.experiment
+        if not experiment.equilibrate:
+            return None, np.zeros((len(experiment.arms), len(base)), np.int8)
+        doses = starting_doses(setup, self._moves)
+        rest = equilibrate(setup.kernel, setup.operations, base, self._tol, self._threads, doses)
+        return rest, rest.status.copy()
 
     def _tasks(self, fine: NDArray[np.int64], rest: Rest | None) -> NDArray[np.int64]:
         """All arms of a draw side by side."""
@@ -127,9 +198,8 @@ class Differentiator:
             value[part.start // arms : part.stop // arms], slope = self._evaluate(values)
             return slope
 
-        plan = plan_after(setup.operations, equilibrated=setup.experiment.equilibrate)
         run = differentiate(
-            setup.kernel, adjoint, plan, tasks, base, setup.times, slopes, doses_after(setup, moves),
+            setup.kernel, adjoint, self._plan, tasks, base, setup.times, slopes, self._doses,
             y0=None if rest is None else rest.values, tolerances=self._tol, threads=self._threads, block=arms,
         )  # fmt: skip
         by_base = run.base.reshape(len(fine), arms, -1).sum(axis=1)
@@ -177,21 +247,22 @@ class Differentiator:
         return status, value, gradient
 
     def _dataset(
-        self, ensemble: Ensemble | None, value: Array, gradient: Array, status: NDArray[np.int8]
+        self, ensemble: Ensemble | None, value: Array, gradient: Array | None, status: NDArray[np.int8]
     ) -> xr.Dataset:
         experiment = self._setup.experiment
         draws = np.arange(len(value)) if ensemble is None else ensemble.draws.coords["draw"].values
-        coords = {"draw": draws, "parameter": list(self._moves.names), "arm": [a.id for a in experiment.arms]}
+        coords = {"draw": draws, "arm": [a.id for a in experiment.arms]}
         flags = {
             "flag_values": np.array([int(s) for s in Status], np.int8),
             "flag_meanings": " ".join(s.name.lower() for s in Status),
         }
-        data = {
-            "value": ("draw", value),
-            "gradient": (("draw", "parameter"), gradient),
-            "status": (("arm", "draw"), status, flags),
-        }
-        return xr.Dataset(data, coords=coords, attrs={"method": "forward" if self._tangent else "adjoint"})
+        data = {"value": ("draw", value), "status": (("arm", "draw"), status, flags)}
+        if gradient is None:
+            return xr.Dataset(data, coords=coords)
+        return xr.Dataset(
+            data | {"gradient": (("draw", "parameter"), gradient)}, coords=coords | {"parameter": list(self._moves.names)},
+            attrs={"method": "forward" if self._tangent else "adjoint"},
+        )  # fmt: skip
 
 
 def value_and_gradient(

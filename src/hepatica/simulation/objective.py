@@ -1,8 +1,8 @@
 """Numbers that are made of what a simulation reads, with their derivative by each reading."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -79,50 +79,53 @@ class SquaredError(Objective):
 
     measured: xr.Dataset
     sigma: xr.Dataset | float = 1.0
+    _tables: Mapping[str, tuple[Array, Array]] = field(init=False, repr=False)
+    _arms: tuple[str, ...] = field(init=False, repr=False)
+    _times: tuple[float, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name, data in self.measured.data_vars.items():
+        tables: dict[str, tuple[Array, Array]] = {}
+        for key, data in self.measured.data_vars.items():
+            name = str(key)
             if set(data.dims) != {"arm", "time"} or not {"arm", "time"} <= set(data.coords):
                 raise InputError(
                     f"the measurements of '{name}' have dimensions {data.dims}; expected (arm, time), with names."
                 )
-            sigma = self._sigma(str(name)).values[np.isfinite(data.values)]
-            if not len(sigma):
+            spread = self.sigma[name] if isinstance(self.sigma, xr.Dataset) else xr.full_like(data, self.sigma)
+            values, sigma = (x.broadcast_like(data).transpose("arm", "time").values for x in (data, spread))
+            known = np.isfinite(values)
+            if not known.any():
                 raise InputError(f"the measurements of '{name}' are all missing; give one at least.")
-            if not (sigma > 0).all():
+            if not (sigma[known] > 0).all():
                 raise InputError(f"a standard deviation of '{name}' is not above zero; every measurement needs one.")
-
-    def _sigma(self, name: str) -> xr.DataArray:
-        data = self.measured[name]
-        if isinstance(self.sigma, xr.Dataset):
-            return self.sigma[name].broadcast_like(data).transpose(*data.dims)
-        return xr.full_like(data, self.sigma)
+            tables[name] = values, sigma
+        object.__setattr__(self, "_tables", tables)
+        object.__setattr__(self, "_arms", tuple(str(a) for a in self.measured["arm"].values))
+        object.__setattr__(self, "_times", tuple(float(t) for t in self.measured["time"].values))
 
     @property
     def observables(self) -> tuple[str, ...]:
         """Observables that are measured."""
-        return tuple(str(n) for n in self.measured.data_vars)
+        return tuple(self._tables)
 
     @property
     def times(self) -> tuple[float, ...]:
         """Times of the measurements, min."""
-        return tuple(float(t) for t in self.measured["time"].values)
+        return self._times
 
     def __call__(self, readings: Readings) -> tuple[Array, Array]:
         """Give the squared error of each draw and its derivative."""
         slope = np.zeros_like(readings.values)
         total = np.zeros(readings.values.shape[1])
-        at = np.searchsorted(readings.times, np.asarray(self.times))
-        arms = [_place(str(a), readings.arms) for a in self.measured["arm"].values]
-        for name in self.observables:
+        at = np.searchsorted(readings.times, np.array(self._times))
+        arms = np.array([_place(a, readings.arms) for a in self._arms])
+        for name, (data, sigma) in self._tables.items():
             j = readings.observables.index(name)
-            data = self.measured[name].transpose("arm", "time").values
-            sigma = self._sigma(name).transpose("arm", "time").values
-            cells = np.ix_(arms, range(len(total)), at)
-            residual = (readings.values[..., j][cells] - data[:, None]) / sigma[:, None]
-            known = np.isfinite(data)[:, None]
-            total += 0.5 * np.where(known, residual**2, 0.0).sum(axis=(0, 2))
-            slope[..., j][cells] = np.where(known, residual / sigma[:, None], 0.0)
+            arm, time = np.nonzero(np.isfinite(data))
+            cells = arms[arm], slice(None), at[time], j
+            residual = (readings.values[cells] - data[arm, time, None]) / sigma[arm, time, None]
+            total += 0.5 * (residual**2).sum(axis=0)
+            slope[cells] = residual / sigma[arm, time, None]
         return total, slope
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.compiler.kernel import Adjoint, Kernel, Tableau
-from hepatica.solver.workspace import aligned
+from hepatica.solver.workspace import aligned_parts
 
 Array = NDArray[np.float64]
 
@@ -79,9 +79,10 @@ class AdjointSpace:
             "v": (s, size["v"]), "sp": (size["s"],), "so": (size["so"],), "si": (size["si"],), "sr": (size["sr"],),
             "sa": (size["sa"],), "pb": (max(1, count),), "qb": (max(1, count),), "bar": (n,), "shift": (), "news": (values,),
         }  # fmt: skip
-        self.arrays = AdjointArrays(**{name: aligned(*shape, adjoint.lanes) for name, shape in shapes.items()})
-        prepared = self.arrays.p.ctypes.data + 8 * adjoint.lanes * count
-        self.data = np.array([*(a.ctypes.data for a in self.arrays), prepared], np.int64)
+        arrays, addresses = aligned_parts([(*shape, adjoint.lanes) for shape in shapes.values()])
+        self.arrays = AdjointArrays(*arrays)
+        prepared = addresses[list(shapes).index("p")] + 8 * adjoint.lanes * count
+        self.data = np.array([*addresses, prepared], np.int64)
         methods = [f"{kind}_{tableau.name}" for kind in ("replay", "blend", "unblend", "pull")]
         others = (
             "observe_pull", "initial_pull", "roots_pull", "assign_pull", "factor", "solve_transposed", "rhs", "rhs_pull", "prepare",

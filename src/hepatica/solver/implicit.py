@@ -33,22 +33,33 @@ Indices = NDArray[np.int64]
 
 OK, NO_STEADY = int(Status.OK), int(Status.NO_STEADY_STATE)
 MOST, ENOUGH = 400, 1e-12
+DEPENDENT = 1e-9  # length of what is left of a sum that others and the states at rest make up
 NEGLIGIBLE = 1e-3  # part of what there was at the start, below which what is left counts as nothing
-# part of the largest state below which a state does not count, for the size of its derivative and of what it is worth
-SMALL, LIGHT = 1e-9, 1e-4
+LIGHT = 1e-4  # part of the largest state below which a state counts for no less
+STALLED, ROUNDING = (
+    0.9,
+    1e-7,
+)  # where changes this small do not shrink by this factor any more, rounding is all that is left
 AT_ONCE = 64
 call2, call5, call6, call7, call8 = (caller(n) for n in (2, 5, 6, 7, 8))
 
 
 @compiled
-def _scale(y: Any, small: float) -> Any:
+def _scale(y: Any, timer: int) -> Any:
+    """What a change of each state is measured by."""
     top = 1e-300
     for v in range(y.shape[0]):
-        top = max(top, abs(y[v]))
+        top = max(top, abs(y[v]) if v != timer else 0.0)
     out = np.empty(y.shape[0])
     for v in range(y.shape[0]):
-        out[v] = abs(y[v]) + small * top
+        out[v] = abs(y[v]) + LIGHT * top
     return out
+
+
+@compiled
+def _done(change: float, before: float, size: float) -> bool:
+    """Whether an iteration that changes things by so much, and did so before, is at its end."""
+    return change <= ENOUGH * size or (change <= ROUNDING * size and change > STALLED * before)
 
 
 @compiled
@@ -68,7 +79,7 @@ def _settle(
     number = 8 * lane
     s, b = a.dy[lane, block], a.du[0, 0]
     sums = conserved @ s
-    settled, least = np.zeros(s.shape[1], np.bool_), np.zeros(s.shape[1])
+    settled, least, before = np.zeros(s.shape[1], np.bool_), np.zeros(s.shape[1]), np.full(s.shape[1], np.inf)
     for v in range(s.shape[0]):
         for d in range(s.shape[1]):
             least[d] = max(least[d], NEGLIGIBLE * abs(s[v, d]) / scale[v])
@@ -90,7 +101,8 @@ def _settle(
                 change = max(change, abs(b[v, d]) / scale[v])
                 size = max(size, abs(s[v, d]) / scale[v])
                 fine = fine and np.isfinite(b[v, d])
-            settled[d] = fine and change <= ENOUGH * size
+            settled[d] = fine and (settled[d] or _done(change, before[d], size))
+            before[d] = change
             done = done and (settled[d] or not fine)
         if done:
             break
@@ -135,7 +147,7 @@ def _tangents(
         a.a[0], a.q[0] = 0.0, 0.0  # what the sweep would add besides solving
         for lane in range(here):
             r = first + lane
-            scale = _scale(rest[r], SMALL)
+            scale = _scale(rest[r], run.timer)
             for block in range(a.dy.shape[1]):
                 _settle(lane, block, jacobian, conserved, scale, tables, seeds, code, data, a)
             for v in range(n):
@@ -235,15 +247,52 @@ def _resting(code: Any, data: Any, a: Any) -> Any:
 
 
 @compiled
+def _moving_sums(conserved: Any, resting: Any) -> Any:
+    """An orthonormal basis of the conserved sums, without the states at rest, shape (sum, state); rows of zeros where it is smaller."""
+    basis = conserved.copy()
+    for k in range(basis.shape[0]):
+        for v in range(basis.shape[1]):
+            if resting[v]:
+                basis[k, v] = 0.0
+        for _ in range(2):  # twice is enough
+            for j in range(k):
+                product = 0.0
+                for v in range(basis.shape[1]):
+                    product += basis[j, v] * basis[k, v]
+                basis[k] -= product * basis[j]
+        length = np.sqrt((basis[k] ** 2).sum())
+        basis[k] = basis[k] / length if length > DEPENDENT else 0.0 * basis[k]
+    return basis
+
+
+@compiled
+def _take_out(lane: int, basis: Any, resting: Any, values: Any) -> None:
+    """Take the conserved sums and the states at rest out of a lane's values, shape (state, lane)."""
+    for v in range(values.shape[0]):
+        if resting[v, lane]:
+            values[v, lane] = 0.0
+    for k in range(basis.shape[1]):
+        product = 0.0
+        for v in range(values.shape[0]):
+            product += basis[lane, k, v] * values[v, lane]
+        for v in range(values.shape[0]):
+            values[v, lane] -= product * basis[lane, k, v]
+
+
+@compiled
 def _settle_back(
-    here: int, given: Any, resting: Any, conserved: Any, scale: Any, code: Any, data: Any, a: Any, z: Any, fine: Any
+    here: int, given: Any, resting: Any, basis: Any, scale: Any, code: Any, data: Any, a: Any, z: Any, fine: Any
 ) -> None:
-    """Solve ``J^T z = kept - given`` for z, with ``kept`` carried by sums and states at rest; ``bar`` becomes ``given + J^T z``."""
+    """Solve ``J^T z = kept - given`` for z, with ``kept`` carried by sums and states at rest; ``bar`` becomes ``given + J^T z``.
+
+    What else J leaves alone, because something is absent, adds the same to z at each turn, which changes neither.
+    """
     m, xb, bar = a.m, a.xb, a.bar
     n, lanes = bar.shape
+    before, last = np.full(lanes, np.inf), np.zeros((n, lanes))
     z[:] = 0.0
     fine[:] = False
-    for _ in range(MOST):
+    for turn in range(MOST):
         m[0] = z
         call7(
             code[back.RHS_PULL],
@@ -252,27 +301,26 @@ def _settle_back(
         for v in range(n):
             for lane in range(lanes):
                 bar[v, lane] = given[v, lane] + xb[0, v, lane]
-        rest = bar - conserved.T @ (conserved @ bar)
-        for v in range(n):
-            for lane in range(lanes):
-                m[0, v, lane] = 0.0 if resting[v, lane] else rest[v, lane]
+                m[0, v, lane] = bar[v, lane]
+        for lane in range(here):
+            _take_out(lane, basis, resting, m[0])
         call2(code[back.SOLVE], (data[back.LU], data[back.M]))
-        for v in range(n):
-            for lane in range(lanes):
-                rest[v, lane] = 0.0 if resting[v, lane] else m[0, v, lane]
-        rest -= conserved.T @ (conserved @ rest)
         settled = True
         for lane in range(here):
             if fine[lane]:
                 continue
+            _take_out(lane, basis, resting, m[0])
             change, size, unit, finite = 0.0, 0.0, 0.0, True
             for v in range(n):
-                z[v, lane] += rest[v, lane]
-                finite = finite and np.isfinite(rest[v, lane])
-                change = max(change, abs(rest[v, lane]) * scale[lane, v])
-                size = max(size, abs(z[v, lane]) * scale[lane, v])
+                x = m[0, v, lane]
+                z[v, lane] += x
+                finite = finite and np.isfinite(x)
+                change = max(change, abs(x - last[v, lane]) * scale[lane, v])
+                size = max(size, abs(z[v, lane] - (turn + 1) * x) * scale[lane, v])
                 unit = max(unit, abs(given[v, lane]) * scale[lane, v])
-            fine[lane] = finite and change <= ENOUGH * max(size, NEGLIGIBLE * unit)
+                last[v, lane] = x
+            fine[lane] = finite and _done(change, before[lane], max(size, NEGLIGIBLE * unit))
+            before[lane] = change
             settled = settled and (fine[lane] or not finite)
         if settled:
             return
@@ -285,6 +333,7 @@ def _adjoints(
 ) -> None:  # fmt: skip
     """Adjoints of what steady states depend on, from the adjoints ``given`` (task, state) of the states."""
     lanes, n, plan = a.ih.shape[0], a.y.shape[0], run.plan
+    basis = np.zeros((lanes, conserved.shape[0], n))
     scale, fine, z, seed = np.ones((lanes, n)), np.zeros(lanes, np.bool_), np.zeros((n, lanes)), np.zeros((n, lanes))
     for first in range(0, run.tasks.shape[0], lanes):
         here = min(lanes, run.tasks.shape[0] - first)
@@ -294,7 +343,7 @@ def _adjoints(
             load_parameters(lane, plan[0][run.tasks[r, 0]], run.tasks[r, 1], run.base, plan, a.p)
             if free >= 0:
                 a.p[free, lane] = 1.0
-            scale[lane] = _scale(rest[r], LIGHT)
+            scale[lane] = _scale(rest[r], run.timer)
             for v in range(n):
                 a.y[v, lane] = rest[r, v]
                 seed[v, lane] = given[r, v]
@@ -302,7 +351,9 @@ def _adjoints(
         call2(code[back.PREPARE], (data[back.P], data[back.PREPARED]))
         call5(code[back.FACTOR], (data[back.Y], data[back.P], data[back.IHG], data[back.LU], data[back.W]))
         resting = _resting(code, data, a)
-        _settle_back(here, seed, resting, conserved, scale, code, data, a, z, fine)
+        for lane in range(here):
+            basis[lane] = _moving_sums(conserved, resting[:, lane])
+        _settle_back(here, seed, resting, basis, scale, code, data, a, z, fine)
         # a parameter that would set off a state at rest has no derivative, if that state counts
         for v in range(n):
             for lane in range(lanes):

@@ -1,6 +1,8 @@
 """Aligned memory for one thread of the solver."""
 
 import ctypes
+from collections.abc import Sequence
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -24,6 +26,17 @@ def aligned(*shape: int) -> Array:
     raw = np.zeros(size + ALIGNMENT // 8)
     offset = -address_of(raw) % ALIGNMENT // 8
     return raw[offset : offset + size].reshape(shape)
+
+
+def aligned_parts(shapes: Sequence[tuple[int, ...]]) -> tuple[list[Array], list[int]]:
+    """Give zeros of several shapes, each on a cache line, and their addresses: one piece of memory for all."""
+    line = ALIGNMENT // 8
+    ends = list(accumulate(-(-prod(shape) // line) * line for shape in shapes))
+    whole = aligned(ends[-1])
+    starts = [0, *ends[:-1]]
+    parts = [whole[first : first + prod(shape)].reshape(shape) for first, shape in zip(starts, shapes, strict=True)]
+    begin = address_of(whole)
+    return parts, [begin + 8 * first for first in starts]
 
 
 def address_of(array: NDArray[Any]) -> int:

@@ -213,6 +213,6 @@ def write_ir(
     out += [write_elimination(layout, program.tail) for program in programs if program.tail]
     for tableau in tableaux:
         out += [write_step(layout, tableau, size, differential, clock), write_readout(layout, tableau, size, readout)]
-    out += [write_helpers(layout, size), CONTROL.get(layout.processor, _NO_CONTROL)]
+    out += [write_helpers(layout, size, clock), CONTROL.get(layout.processor, _NO_CONTROL)]
     out.append('attributes #0 = { nounwind "frame-pointer"="none" }\n')
     return "".join(out)

@@ -148,8 +148,11 @@ def write_step(layout: Layout, tableau: Tableau, size: int, differential: int, c
     return "".join(out)
 
 
-def write_helpers(layout: Layout, size: int) -> str:
-    """``commit`` (accept where the mask is positive), ``drift`` (largest relative change of a step), ``pace`` (first step)."""
+def write_helpers(layout: Layout, size: int, clock: int) -> str:
+    """``commit`` (accept where the mask is positive), ``drift`` (largest relative change of a step), ``pace`` (first step).
+
+    That time goes on is no drift.
+    """
     v, bools = layout.vector, f"<{layout.lanes} x i1>"
     loop = Loop(layout, "k", "entry")
     kept = loop.let(f"select {bools} %yes, {v} {loop.load(loop.state(ARGUMENT))}, {v} {loop.load(loop.state(Y))}")
@@ -160,6 +163,9 @@ def write_helpers(layout: Layout, size: int) -> str:
     new = loop.load(loop.state(ARGUMENT))
     change = loop.abs(loop.bin("fsub", new, loop.load(loop.state(Y))))
     ratio = loop.bin("fdiv", change, loop.bin("fadd", loop.abs(new), "%floor"))
+    if clock >= 0:
+        counts = loop.let(f"icmp ne i64 %{loop.tag}_i, {clock}")
+        ratio = loop.let(f"select i1 {counts}, {v} {ratio}, {v} zeroinitializer")
     top = loop.max("%largest", ratio)
     head = f" %fp = getelementptr i8, ptr %tol, i64 {layout.bytes}\n %floor = load {v}, ptr %fp, align {layout.bytes}\n"
     body = loop.text(size, [("%largest", top)])
