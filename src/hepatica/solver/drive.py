@@ -56,6 +56,7 @@ SET_TO, SCALE, ADD = 0, 1, 2
 TINY_STEP = 1e-13  # relative to time: below it, time does not move any more
 FIRST_STEP = 1e-6
 SMALLEST_TIME = 1e-15
+LAST_STEPS = 32  # of which an accepted one tells which state does not settle
 LEAST = 1e-290
 """Absolute tolerance where nothing is there yet."""
 
@@ -108,7 +109,7 @@ def _begin(
     if tolerance[3, lane] > 0.0:
         tolerance[1, lane] = max(LEAST, tolerance[3, lane] * largest)
     for v in range(base.shape[1]):
-        fine = fine and not (plan[10][v] and np.isnan(p[v, lane]))
+        fine = fine and not (plan[10][v] and not np.isfinite(p[v, lane]))
     return fine
 
 
@@ -338,6 +339,18 @@ def _worst(lane: int, last: int, arrays: Any) -> Any:
 
 
 @compiled
+def _drifting(lane: int, timer: int, drift: float, arrays: Any) -> Any:
+    """Give the state that a step changed most, relatively, in the measure that counts for settling; time only if it is alone."""
+    s, tolerance = arrays[0], arrays[13]
+    worst, most = timer, drift
+    for v in range(s.shape[0]):
+        change = abs(s[v, 1, lane] - s[v, 0, lane]) / (abs(s[v, 1, lane]) + tolerance[1, lane])
+        if v != timer and change > most:
+            worst, most = v, change
+    return worst
+
+
+@compiled
 def advance(
     code: Any, data: Any, arrays: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, order: int, gamma: float, last: int,
     limit: int, timer: int, watch: Any, past: Any, settle: float, drift: float, out: Any, rest: Any, status: Any, counts: Any, clock: Any,
@@ -349,7 +362,7 @@ def advance(
 
     ``tasks`` (task, 3): arm, draw, row of ``y0`` or -1 for the model's initial values. ``plan``: first segment of each arm,
     start of each segment, then offsets, index, kind and value of the parameter changes and of the state changes that each
-    segment brings, and which parameters must have a value. ``timer``: the state that is the clock, or -1;
+    segment brings, and which parameters must be finite. ``timer``: the state that is the clock, or -1;
     it is set to time itself, without rounding. ``watch``: see
     :func:`~hepatica.solver.events.make_watch`; ``past``: see :func:`~hepatica.solver.past.make_memory`. ``out``
     (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps, ``clock`` (task,): where each
@@ -406,6 +419,9 @@ def advance(
         for lane in range(lanes if record[1].shape[0] > 0 else 0):
             if ok[lane]:
                 note(record, state, lane, STEPPED, segment[lane], h[lane], part[lane], s[:, 0], arrays[1])
+        for lane in range(lanes if settling else 0):
+            if ok[lane] and count[lane] + LAST_STEPS >= limit:
+                culprit[task[lane]] = _drifting(lane, timer, drift, arrays)
         call2(code[COMMIT], (data[S], data[MASK]))
         for lane in range(lanes):
             if task[lane] < 0:
@@ -445,7 +461,9 @@ def advance(
             if done or failed != OK or progress[0] < 0:
                 if done or failed != OK:
                     status[r] = failed
-                if failed != OK:
+                if failed == OK:
+                    culprit[r] = -1
+                elif failed != NO_STEADY or culprit[r] < 0:
                     culprit[r] = _worst(lane, last, arrays)
                 clock[r] = t[lane]
                 if progress[0] >= 0:
