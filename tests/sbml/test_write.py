@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import math
 from pathlib import Path
 
@@ -191,6 +192,22 @@ def test_antimony_keeps_events():
     )  # fmt: skip
     model = unconverted(events=(event, other))
     assert read_antimony(text=write_antimony(model)).events == model.events
+
+
+def test_a_long_chain_of_rules_is_not_given_to_antimony():
+    names = [f"a{i}" for i in range(151)]
+    rules = tuple(
+        Rule(kind="assignment", variable=name, expression=op("+", before, 1.0))
+        for before, name in itertools.pairwise(names)
+    )
+    model = Model(id="m", parameters=tuple(Parameter(id=n, value=1.0, constant=False) for n in names), rules=rules)
+    with pytest.raises(ModelError) as error:
+        write_antimony(model)
+    assert str(error.value) == (
+        "model 'm' cannot be written as Antimony, which takes minutes where more than 150 formulas build on one another, as up "
+        "to 'a150'; write it as SBML."
+    )
+    assert len(read_antimony(text=write_antimony(dataclasses.replace(model, rules=rules[:-1]))).rules) == 149
 
 
 def test_a_foreign_model_is_written_in_the_child_as_it_would_be_here():

@@ -12,13 +12,14 @@ import antimony
 from hepatica.errors import FormatError, InputError, ModelError, UnitError, did_you_mean
 from hepatica.evidence import Evidence, Source
 from hepatica.model.codec import to_json
+from hepatica.model.expression import symbols
 from hepatica.model.network import Model, Parameter, Prior
 from hepatica.sandbox import run
 from hepatica.sbml.annotation import make_prior
 from hepatica.sbml.apart import read_apart
 from hepatica.sbml.guard import guard_antimony, read_text
 from hepatica.sbml.read import Place, read_document
-from hepatica.sbml.source import Scan, scan_antimony
+from hepatica.sbml.source import MAX_CHAIN, Scan, chain_lengths, scan_antimony
 from hepatica.sbml.units import to_parts
 from hepatica.sbml.write import to_plain_sbml, write_text
 from hepatica.units import check_unit
@@ -299,6 +300,14 @@ def write_antimony(model: Model, path: Path | str | None = None) -> str:
 
 def write_here(model: Model) -> str:
     """Give a model as Antimony, in this process."""
+    needs = {p.id: frozenset[str]() for p in model.parameters}  # their values count as formulas, as in reading
+    needs |= {r.variable: symbols(r.expression) for r in model.rules if r.kind == "assignment"}
+    for key, length in chain_lengths(needs):
+        if length > MAX_CHAIN:
+            raise ModelError(
+                f"model '{model.id}' cannot be written as Antimony, which takes minutes where more than {MAX_CHAIN} formulas "
+                f"build on one another, as up to '{key}'; write it as SBML."
+            )
     with _ONE_AT_A_TIME:
         antimony.clearPreviousLoads()
         try:
