@@ -261,3 +261,54 @@ def test_a_formula_that_is_too_deep_is_refused_in_one_sentence() -> None:
         ModelError, match=r"^a formula of model 'm' is nested too deeply; split it into assignment rules\.$"
     ):
         compile_model(model, cached=False)
+
+
+@pytest.mark.parametrize(
+    ("operator", "count", "message"),
+    [
+        ("frobnicate", 1, "no operator 'frobnicate' for {}."),
+        ("past", 3, "no operator 'past' for {}."),
+        ("select", 3, "no operator 'select' for {}."),
+        ("-", 1, "'-' does not take 1 arguments; correct {}."),
+        ("exp", 2, "'exp' does not take 2 arguments; correct {}."),
+        ("time", 1, "'time' does not take 1 arguments; correct {}."),
+    ],
+)
+@pytest.mark.parametrize("kind", ["rate", "assignment"])
+def test_operators_that_no_target_knows_are_refused(kind: str, operator: str, count: int, message: str) -> None:
+    """They reached the machine code, and some ended the process."""
+    expression = Apply("neg", (Apply(operator, (Symbol("x"),) * count),))  # type: ignore[arg-type]
+    model = Model(
+        id="m",
+        parameters=tuple(Parameter(id=key, value=1.0, constant=False) for key in ("x", "z")),
+        rules=(
+            Rule(kind="rate", variable="x", expression=Number(1.0)),
+            Rule(kind=kind, variable="z", expression=expression),  # type: ignore[arg-type]
+        ),
+    )
+    with pytest.raises(ModelError) as error:
+        build_system(model)
+    assert str(error.value).startswith("z: " + message.format(f"the {kind} rule of 'z'"))
+
+
+@pytest.mark.parametrize("exponent", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("base", [1.0, -1.0, 0.5])
+def test_powers_without_a_finite_exponent_compile_and_are_the_same_in_both_targets(
+    base: float, exponent: float
+) -> None:
+    """One to an infinite or undefined power is undefined."""
+    x = Parameter(id="x", value=base, constant=False)
+    raised = Apply("pow", (Symbol("x"), Number(exponent)))
+    rules = (
+        Rule(kind="rate", variable="x", expression=Apply("*", (Number(0.0), Symbol("x")))),
+        Rule(kind="assignment", variable="z", expression=raised),
+    )
+    z = Parameter(id="z", value=0.0, constant=False)
+    kernel = compile_model(Model(id="m", parameters=(x, z), rules=rules), ("z",), cached=False)
+    want = np.nan if abs(base) == 1.0 or np.isnan(exponent) else base**exponent
+    np.testing.assert_equal(follow(kernel, [0.0])["z"], [want])
+    states = np.where(np.array(kernel.states)[:, None] == "x", base, 0.0)
+    observed = kernel.reference().observe(states, kernel.p0[:, None])
+    np.testing.assert_equal(observed, [[want]])
+    moving = (Rule(kind="rate", variable="x", expression=raised),)
+    compile_model(Model(id="m", parameters=(x,), rules=moving), cached=False)

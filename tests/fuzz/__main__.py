@@ -123,7 +123,9 @@ def main() -> None:
     sys.stdout.write(f"seed files: {sizes}\n")
     sandbox = Sandbox(TARGETS, Limits(seconds=WAIT))
     second = Sandbox({"simulate": "tests.fuzz.second.simulate"}, Limits(seconds=20.0))
-    judge_input(sandbox, corpus[2][0], corpus[2][0].data)  # the solver is compiled when first used
+    patient = Sandbox(TARGETS, Limits(seconds=600.0))
+    judge_input(patient, corpus[2][0], corpus[2][0].data)  # the solver is compiled when first used
+    patient.close()
     counts: Counter[tuple[str, str]] = Counter()
     slowest: list[tuple[float, int]] = []
     began = time.monotonic()

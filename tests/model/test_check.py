@@ -344,6 +344,14 @@ FREE = tuple(Parameter(id=i, value=0.0, unit="nM", constant=False) for i in "xy"
             "k: parameter 'k' has no value; give it one.",
         ),
         (
+            {"initial_assignments": (InitialAssignment(symbol="A", expression=op("cosine", "K")),)},
+            "A: no operator 'cosine' for the initial assignment of 'A'. Did you mean 'sin' or 'cos' or 'sinh'?",
+        ),
+        (
+            {"initial_assignments": (InitialAssignment(symbol="A", expression=op("exp", "k", "K")),)},
+            "A: 'exp' does not take 2 arguments; correct the initial assignment of 'A'.",
+        ),
+        (
             {"compartments": (Compartment(id="cell", size=math.inf),)},
             "cell: the size of compartment 'cell' is inf; expected a finite number.",
         ),
