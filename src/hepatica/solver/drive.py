@@ -199,7 +199,19 @@ def _end_of(segment: int, arm: int, plan: Any) -> Any:
 
 
 @compiled
-def _step(state: Any, arrays: Any, watch: Any, past: Any, pace: Any, gamma: float, code: Any, data: Any) -> None:
+def _next_reading(lane: int, state: Any, times: Any, watch: Any) -> Any:
+    """Give the time at which a step of algebraic equations must end, since between steps they hold less accurately."""
+    if watch[0][7] > 0:
+        for j in range(max(state[2][lane], 0), times.shape[0]):
+            if times[j] > state[4][lane]:
+                return times[j]
+    return np.inf
+
+
+@compiled
+def _step(
+    state: Any, arrays: Any, times: Any, watch: Any, past: Any, pace: Any, gamma: float, code: Any, data: Any
+) -> None:
     """Step all lanes, fresh ones paced first where asked; then ``err`` holds the error norms, ``ok`` which lanes accept."""
     task, t, h, end, fresh, ok, reach, part, stop = (
         state[0], state[4], state[5], state[6], state[7], state[9], state[10], state[11], state[13],
@@ -215,6 +227,7 @@ def _step(state: Any, arrays: Any, watch: Any, past: Any, pace: Any, gamma: floa
     for lane in range(lanes):
         # land on the end of a segment, and on known events, exactly; a sliver of a step before it is taken along
         stop[lane] = min(end[lane], min(watch[9][lane], watch[10][lane]))
+        stop[lane] = min(stop[lane], _next_reading(lane, state, times, watch))
         h[lane] = min(h[lane], past[2][lane])
         if t[lane] + 1.0001 * h[lane] >= stop[lane]:
             h[lane] = stop[lane] - t[lane]
@@ -380,6 +393,7 @@ def advance(
     t, reach, part, stop = np.zeros(lanes), np.zeros(lanes), np.ones(lanes), np.full(lanes, np.inf)
     state = (task, segment, k, count, t, h, end, fresh, rejected, ok, reach, part, turned, stop)
     following, active, idle, pace = 0, 0, True, False
+    limit += times.shape[0] if watch[0][7] > 0 else 0  # a step more for each reading
     while True:
         if idle:
             following, active, pace = _refill(
@@ -403,7 +417,7 @@ def advance(
             idle = False
         if active == 0:
             break
-        _step(state, arrays, watch, past, pace, gamma, code, data)
+        _step(state, arrays, times, watch, past, pace, gamma, code, data)
         pace = False
         counts[0] += 1
         counts[1] += active
