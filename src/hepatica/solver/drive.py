@@ -56,6 +56,7 @@ SET_TO, SCALE, ADD = 0, 1, 2
 TINY_STEP = 1e-13  # relative to time: below it, time does not move any more
 FIRST_STEP = 1e-6
 SMALLEST_TIME = 1e-15
+BESIDE = 1e-9  # of two times: how near counts as the same, relatively
 LAST_STEPS = 32  # of which an accepted one tells which state does not settle
 LEAST = 1e-290
 """Absolute tolerance where nothing is there yet."""
@@ -200,11 +201,15 @@ def _end_of(segment: int, arm: int, plan: Any) -> Any:
 
 @compiled
 def _next_reading(lane: int, state: Any, times: Any, watch: Any) -> Any:
-    """Give the time at which a step of algebraic equations must end, since between steps they hold less accurately."""
+    """Give the time at which a step of algebraic equations must end, since between steps they hold less accurately.
+
+    Next to where a step begins or ends anyway they do hold, and a step as short as that could not be taken.
+    """
+    now, stop = state[4][lane], state[13][lane]
     if watch[0][7] > 0:
         for j in range(max(state[2][lane], 0), times.shape[0]):
-            if times[j] > state[4][lane]:
-                return times[j]
+            if times[j] > now + BESIDE * abs(now):
+                return times[j] if times[j] < stop - BESIDE * abs(times[j]) else np.inf
     return np.inf
 
 
