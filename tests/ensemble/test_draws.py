@@ -196,7 +196,7 @@ def test_select_keeps_indices_and_weights():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"origin": "guess"}, r"^the origin 'guess' is none of prior, posterior, nominal\.$"),
+        ({"origin": "guess"}, r"^the origin 'guess' is none of prior, posterior, nominal, around\.$"),
         ({"weights": [1.0]}, r"^the weights have shape \(1,\); expected \(2,\), one for each draw\.$"),
         ({"weights": [1.0, -1.0]}, r"^the weights must be finite, not negative, and not all zero\.$"),
         ({"weights": [0.0, 0.0]}, r"^the weights must be finite"),
