@@ -15,8 +15,9 @@ from hepatica.compiler.derivatives import generate_derivative
 from hepatica.compiler.processor import Processor
 from hepatica.model.check import find_issues
 from hepatica.model.codec import from_json, to_json
-from hepatica.sbml.antimony import read_text_here
+from hepatica.sbml.antimony import read_text_here, write_here
 from hepatica.sbml.read import Place, read_document
+from hepatica.sbml.validate import validate_here
 
 Arguments = Mapping[str, Any]
 
@@ -33,6 +34,17 @@ def read_antimony_here(arguments: Arguments, data: bytes) -> tuple[None, bytes]:
     """Read Antimony; give the model, marked as foreign."""
     model = read_text_here(data.decode("utf-8", errors="surrogatepass"), arguments["name"])
     return None, to_json(replace(model, foreign=True))
+
+
+def write_antimony_here(_arguments: Arguments, data: bytes) -> tuple[None, bytes]:
+    """Write a model as Antimony; give the text."""
+    return None, write_here(from_json(data)).encode("utf-8", errors="surrogatepass")
+
+
+def validate_sbml_here(arguments: Arguments, data: bytes) -> tuple[list[list[str]], bytes]:
+    """Give severity, place and message of everything that libSBML finds in an SBML text."""
+    issues = validate_here(data.decode("utf-8", errors="surrogatepass"), arguments["name"])
+    return [[issue.severity, issue.where, issue.message] for issue in issues], b""
 
 
 def check_here(_arguments: Arguments, data: bytes) -> tuple[list[list[str]], bytes]:

@@ -84,3 +84,24 @@ def test_deep_expressions(depth: int) -> None:
         node = graph.call("abs", graph.add(node, graph.mul(k, q)))
     hoisted = hoist(graph, [node], P, P)
     assert hoisted.prepared == (graph.mul(k, q),)
+
+
+def test_a_long_product_is_taken_apart_once() -> None:
+    graph = Graph()
+    (a, _, _), parameters = leaves(graph)
+    node = a
+    for k in range(3000):
+        node = graph.mul(node, parameters[k % P])
+    before = len(graph.nodes)
+    hoisted = hoist(graph, [node], P, P)
+    assert graph.leaves(hoisted.roots[0]) == {("y", 0), ("p", P)}
+    assert len(hoisted.prepared) == 1
+    assert len(graph.nodes) < 2 * before + 10
+
+
+def test_a_factor_that_is_a_root_itself_is_rewritten() -> None:
+    graph = Graph()
+    (a, b, c), (k, q, _, v) = leaves(graph)
+    inner = graph.mul(graph.mul(k, a), graph.mul(q, b))
+    want, got, _ = both(graph, [graph.mul(graph.mul(inner, c), v), inner])
+    np.testing.assert_allclose(got, want, rtol=1e-15)

@@ -104,8 +104,8 @@ def assembly(model: Model, processor: Processor) -> str:
 
 
 def values(expression: Apply, a: np.ndarray, b: np.ndarray | float = 0.0, **options: object) -> np.ndarray:
-    """Evaluate an expression of a and b in machine code."""
-    model = replace(rate_of(Number(1.0), a=1.0, b=1.0), rules=(
+    """Evaluate an expression of a and b in machine code; where the model says infinity, a draw may be infinite too."""
+    model = replace(rate_of(Number(1.0), a=np.inf, b=np.inf), rules=(
         Rule(kind="rate", variable="x", expression=Number(1.0)), Rule(kind="assignment", variable="f", expression=expression),
     ))  # fmt: skip
     kernel = compile_model(model, ["f"], cached=False, **options)  # type: ignore[arg-type]

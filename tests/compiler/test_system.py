@@ -1,5 +1,6 @@
 """Models as equations: compartments that change, stoichiometries, conversion factors, slopes; all with closed forms."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,20 @@ import pytest
 from hepatica.compiler import compile_model
 from hepatica.compiler.system import build_system
 from hepatica.errors import ModelError, UnsupportedError
-from hepatica.model import Apply, Compartment, Event, Model, Number, Parameter, Reaction, Rule, Species, Symbol
+from hepatica.model import (
+    Apply,
+    Compartment,
+    Event,
+    Expression,
+    InitialAssignment,
+    Model,
+    Number,
+    Parameter,
+    Reaction,
+    Rule,
+    Species,
+    Symbol,
+)
 from hepatica.sbml import read_antimony
 from tests.solver.runs import compiled, follow
 
@@ -197,3 +211,104 @@ def test_what_has_no_value_is_not_a_number_and_infinity_is_a_bound() -> None:
 def test_changes_of_the_initial_value_of_a_state_act_through_initial_assignments() -> None:
     model = read_antimony(text="x = 2; x' = -x; y = 3*x; y' = 0;")
     np.testing.assert_allclose(run(model, "x", "y", x=5.0)["y"], 15.0)
+
+
+LONG = 2000
+
+
+def chain(what: str) -> Model:
+    """``x' = a2000``, where each of ``a1 .. a2000`` is the one before plus 1 by a rule, by a reaction or at the start."""
+    ids = [f"a{i}" for i in range(LONG + 1)]
+    steps = [(key, Apply("+", (Symbol(before), Number(1.0)))) for before, key in itertools.pairwise(ids)]
+    made = () if what == "reactions" else ids[1:]
+    numbers = tuple(Parameter(id=key, value=0.0, constant=False) for key in (*made, "x"))
+    rules = tuple(Rule(kind="assignment", variable=key, expression=x) for key, x in steps if what == "rules")
+    return Model(
+        id="m",
+        parameters=(Parameter(id="a0", value=0.5), *numbers),
+        rules=(Rule(kind="rate", variable="x", expression=Symbol(ids[-1])), *rules),
+        reactions=tuple(Reaction(id=k, reactants=(), products=(), rate=x) for k, x in steps if what == "reactions"),
+        initial_assignments=tuple(InitialAssignment(symbol=k, expression=x) for k, x in steps if what == "starts"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["rules", "reactions", "starts"])
+def test_a_long_chain_of_rules_is_not_deep(what: str) -> None:
+    run = follow(compile_model(chain(what), ("x",), cached=False), AT)
+    np.testing.assert_allclose(run["x"], (LONG + 0.5) * AT, rtol=1e-9)
+
+
+def test_a_long_chain_whose_ends_need_each_other() -> None:
+    """A rule is computed before what needs it, whichever of its users is met first."""
+    model = chain("rules")
+    ids = [f"a{i}" for i in range(LONG)]
+    both = Rule(kind="assignment", variable="b", expression=Apply("-", (Symbol(ids[-1]), Symbol(ids[-2]))))
+    rules = (replace(model.rules[0], expression=Symbol("c")), *model.rules[1:], both)
+    last = Rule(kind="assignment", variable="c", expression=Apply("+", (Symbol("b"), Symbol(f"a{LONG}"))))
+    added = tuple(Parameter(id=key, value=0.0, constant=False) for key in ("b", "c"))
+    model = replace(model, rules=(*rules, last), parameters=(*model.parameters, *added))
+    run = follow(compile_model(model, ("x",), cached=False), AT)
+    np.testing.assert_allclose(run["x"], (LONG + 1.5) * AT, rtol=1e-9)
+
+
+def test_a_formula_that_is_too_deep_is_refused_in_one_sentence() -> None:
+    deep: Expression = Symbol("x")
+    for _ in range(20_000):
+        deep = Apply("neg", (deep,))
+    x = Parameter(id="x", value=1.0, constant=False)
+    model = Model(id="m", parameters=(x,), rules=(Rule(kind="rate", variable="x", expression=deep),))
+    with pytest.raises(
+        ModelError, match=r"^a formula of model 'm' is nested too deeply; split it into assignment rules\.$"
+    ):
+        compile_model(model, cached=False)
+
+
+@pytest.mark.parametrize(
+    ("operator", "count", "message"),
+    [
+        ("frobnicate", 1, "no operator 'frobnicate' for {}."),
+        ("past", 3, "no operator 'past' for {}."),
+        ("select", 3, "no operator 'select' for {}."),
+        ("-", 1, "'-' does not take 1 arguments; correct {}."),
+        ("exp", 2, "'exp' does not take 2 arguments; correct {}."),
+        ("time", 1, "'time' does not take 1 arguments; correct {}."),
+    ],
+)
+@pytest.mark.parametrize("kind", ["rate", "assignment"])
+def test_operators_that_no_target_knows_are_refused(kind: str, operator: str, count: int, message: str) -> None:
+    """They reached the machine code, and some ended the process."""
+    expression = Apply("neg", (Apply(operator, (Symbol("x"),) * count),))  # type: ignore[arg-type]
+    model = Model(
+        id="m",
+        parameters=tuple(Parameter(id=key, value=1.0, constant=False) for key in ("x", "z")),
+        rules=(
+            Rule(kind="rate", variable="x", expression=Number(1.0)),
+            Rule(kind=kind, variable="z", expression=expression),  # type: ignore[arg-type]
+        ),
+    )
+    with pytest.raises(ModelError) as error:
+        build_system(model)
+    assert str(error.value).startswith("z: " + message.format(f"the {kind} rule of 'z'"))
+
+
+@pytest.mark.parametrize("exponent", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("base", [1.0, -1.0, 0.5])
+def test_powers_without_a_finite_exponent_compile_and_are_the_same_in_both_targets(
+    base: float, exponent: float
+) -> None:
+    """One to an infinite or undefined power is undefined."""
+    x = Parameter(id="x", value=base, constant=False)
+    raised = Apply("pow", (Symbol("x"), Number(exponent)))
+    rules = (
+        Rule(kind="rate", variable="x", expression=Apply("*", (Number(0.0), Symbol("x")))),
+        Rule(kind="assignment", variable="z", expression=raised),
+    )
+    z = Parameter(id="z", value=0.0, constant=False)
+    kernel = compile_model(Model(id="m", parameters=(x, z), rules=rules), ("z",), cached=False)
+    want = np.nan if abs(base) == 1.0 or np.isnan(exponent) else base**exponent
+    np.testing.assert_equal(follow(kernel, [0.0])["z"], [want])
+    states = np.where(np.array(kernel.states)[:, None] == "x", base, 0.0)
+    observed = kernel.reference().observe(states, kernel.p0[:, None])
+    np.testing.assert_equal(observed, [[want]])
+    moving = (Rule(kind="rate", variable="x", expression=raised),)
+    compile_model(Model(id="m", parameters=(x,), rules=moving), cached=False)

@@ -196,7 +196,7 @@ def test_select_keeps_indices_and_weights():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"origin": "guess"}, r"^the origin 'guess' is none of prior, posterior, nominal\.$"),
+        ({"origin": "guess"}, r"^the origin 'guess' is none of prior, posterior, nominal, around\.$"),
         ({"weights": [1.0]}, r"^the weights have shape \(1,\); expected \(2,\), one for each draw\.$"),
         ({"weights": [1.0, -1.0]}, r"^the weights must be finite, not negative, and not all zero\.$"),
         ({"weights": [0.0, 0.0]}, r"^the weights must be finite"),
@@ -212,9 +212,16 @@ def test_wrong_ensembles(changes, message):
         ensemble([[1.0], [2.0]], **changes)
 
 
-def test_values_must_be_finite():
-    with pytest.raises(InputError, match=r"^draw 1 of parameter 'p0' is nan; expected finite numbers\.$"):
-        ensemble([[1.0], [np.nan]])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_must_be_finite(value):
+    with pytest.raises(InputError, match=rf"^draw 1 of parameter 'p0' is {value}; expected finite numbers\.$"):
+        ensemble([[1.0], [value]])
+
+
+def test_a_value_that_is_not_finite_is_named_by_the_index_of_its_draw():
+    draws = xr.DataArray([[1.0], [np.inf]], dims=("draw", "parameter"), coords={"draw": [40, 41], "parameter": ["k"]})
+    with pytest.raises(InputError, match=r"^draw 41 of parameter 'k' is inf; expected finite numbers\.$"):
+        ensemble([[1.0]], draws=draws)
 
 
 def test_names_must_differ():

@@ -126,12 +126,18 @@ def test_units_that_do_not_balance(rate, message):
         op("*", "cell", "k", op("pow", "A", "2"), op("pow", "K", Apply("neg", (Number(1.0),)))),
         op("*", "cell", "k", op("abs", op("neg", "A"))),
         op("*", "cell", "k", op("piecewise", "A", op("and", op("lt", "A", "K"), op("not", op("gt", "B", "K"))), "0")),
+        op("*", "cell", "k", op("piecewise", "A", op("lt", "A", "K"))),
+        op("*", "cell", "k", op("piecewise", "A", op("lt", "A", "K"), "B", op("lt", "B", "K"))),
         op("*", "cell", "k", "A", op("exp", op("neg", op("*", "k", TIME)))),
         Number(0.0),
     ],
 )
 def test_units_that_balance(rate):
     assert check_balance(with_rate(rate)) == ()
+
+
+def test_a_choice_of_nothing_has_no_unit():
+    assert check_balance(with_rate(op("*", "k", op("piecewise")))) == ()
 
 
 def test_a_variable_power_needs_a_pure_number():
@@ -342,6 +348,14 @@ FREE = tuple(Parameter(id=i, value=0.0, unit="nM", constant=False) for i in "xy"
         (
             {"parameters": (parameter("k", math.nan, "1/min"), make().parameters[1])},
             "k: parameter 'k' has no value; give it one.",
+        ),
+        (
+            {"initial_assignments": (InitialAssignment(symbol="A", expression=op("cosine", "K")),)},
+            "A: no operator 'cosine' for the initial assignment of 'A'. Did you mean 'sin' or 'cos' or 'sinh'?",
+        ),
+        (
+            {"initial_assignments": (InitialAssignment(symbol="A", expression=op("exp", "k", "K")),)},
+            "A: 'exp' does not take 2 arguments; correct the initial assignment of 'A'.",
         ),
         (
             {"compartments": (Compartment(id="cell", size=math.inf),)},

@@ -188,6 +188,11 @@ def test_events_of_antimony():
     assert (second.persistent, second.initial_value, second.at_trigger) == (True, True, True)
 
 
+def test_events_know_their_lines():
+    model = read_antimony(text="x = 1\n\nE: at (time > 3): x = 2\nat (time > 5): x = 3")
+    assert [model.origin[e.id] for e in model.events] == ["Antimony text:3", "Antimony text"]
+
+
 def test_algebraic_rules_delays_and_slopes_of_antimony():
     model = read_antimony(
         text="x = 1; y = 2; 0 = x + y - 3; z' = rateOf(w) + delay(x, 2) + factorial(3); w' = y; w = 0; z = inf;"

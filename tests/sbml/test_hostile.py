@@ -87,9 +87,8 @@ def test_states_that_all_depend_on_each_other_are_refused():
 
 
 def test_rules_that_double_and_long_chains_end_in_an_answer():
-    assert compile_model(read_sbml(chain(100)), cached=False).states == ("S",)
-    with pytest.raises(HostileFileError, match=r"^model 'm': refused because it is nested too deeply\.$"):
-        compile_model(read_sbml(chain(2000)), cached=False)
+    for length in (100, 2000):
+        assert compile_model(read_sbml(chain(length)), cached=False).states == ("S",)
 
 
 def test_a_model_that_takes_too_long_is_refused_at_the_limit(monkeypatch):

@@ -361,19 +361,27 @@ def test_what_is_not_supported_is_refused_by_name(text, message):
         ),
         (
             sbml(parameters=WITH_X, events=event(flags=L3, changes=(("x", "<cn>1</cn>"), ("x", "<cn>2</cn>")))),
-            "E: event 'E' gives 'x' a value 2 times; keep one.",
+            "SBML text:6: event 'E' gives 'x' a value 2 times; keep one.",
         ),
         (
             sbml(events=event(flags=L3, changes=(("k", "<cn>1</cn>"),))),
-            "E: event 'E' changes 'k', which is constant; remove one of the two.",
+            "SBML text:6: event 'E' changes 'k', which is constant; remove one of the two.",
         ),
         (
             sbml(parameters=WITH_X, rules=rule("x", "<ci>k</ci>"), events=event(flags=L3)),
-            "E: event 'E' changes 'x', which has an assignment rule; remove one of the two.",
+            "SBML text:7: event 'E' changes 'x', which has an assignment rule; remove one of the two.",
         ),
         (
             sbml(parameters=WITH_X, events=event(flags=L3, trigger="<ci>y</ci>")),
-            "E: no species or parameter 'y' for the trigger of event 'E'. Known: A, R, c, k, x.",
+            "SBML text:6: no species or parameter 'y' for the trigger of event 'E'. Known: A, R, c, k, x.",
+        ),
+        (
+            sbml(parameters=PARTS["parameters"] + parameter("x"), events=event(flags=L3)),
+            "SBML text:4: parameter 'x' has no value before event 'E' gives it one; give it one, which counts until then.",
+        ),
+        (
+            sbml(parameters=WITH_X, events="\n" + event(flags=L3, trigger="<ci>y</ci>", head="")),
+            "SBML text:7: no species or parameter 'y' for the trigger of event 'event 1'. Known: A, R, c, k, x.",
         ),
         (
             sbml(species=PARTS["species"].replace(' id="A"', ' id="A" conversionFactor="kk"')),

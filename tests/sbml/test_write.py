@@ -1,11 +1,14 @@
 import dataclasses
+import itertools
 import math
+from pathlib import Path
 
 import pytest
 import roadrunner
 from scipy.integrate import solve_ivp
 
-from hepatica.errors import ModelError, StorageError
+from hepatica import sandbox
+from hepatica.errors import HostileFileError, ModelError, StorageError
 from hepatica.model import (
     TIME,
     Apply,
@@ -20,6 +23,7 @@ from hepatica.model import (
     Species,
     Symbol,
 )
+from hepatica.sandbox import Sandbox
 from hepatica.sbml import read_antimony, read_sbml, validate_sbml, write_antimony, write_sbml
 
 TIMES = (0.0, 5.0, 9.0, 20.0, 60.0)
@@ -167,24 +171,71 @@ def test_a_made_up_name_of_a_stoichiometry_gets_an_sbml_id():
     assert again.rules[0].variable == "R_A_stoichiometry"
 
 
+def unconverted(**changes):
+    return open_system(species=tuple(dataclasses.replace(s, conversion="") for s in open_system().species), **changes)
+
+
 def test_antimony_keeps_what_moves():
     algebraic = Rule(kind="algebraic", variable="", expression=op("-", "x", op("*", "A", "B")))
     rated = Rule(kind="rate", variable="cell", expression=op("delay", "A", "k"))
-    model = open_system(
-        rules=(algebraic, rated), species=tuple(dataclasses.replace(s, conversion="") for s in open_system().species)
-    )
+    model = unconverted(rules=(algebraic, rated))
     again = read_antimony(text=write_antimony(model))
     assert [r.expression for r in again.rules] == [r.expression for r in reversed(model.rules)]
     assert again.by_id["most"].value == math.inf
 
 
-@pytest.mark.xfail(strict=True, reason="libAntimony writes '2dimensionless' as one word in events, and cannot read it")
 def test_antimony_keeps_events():
     event = Event(id="E", trigger=LATE, delay=Number(2.0), assignments=(("x", op("+", "x", 1.0)),))
-    model = open_system(
-        events=(event,), species=tuple(dataclasses.replace(s, conversion="") for s in open_system().species)
-    )
+    other = Event(
+        id="F", trigger=op("and", LATE, op("lt", "A", 0.1)), priority=op("+", "k", 1.0), persistent=False,
+        initial_value=False, at_trigger=False, assignments=(("A", op("*", "A", 2.5e-7)), ("cell", Number(3.0))),
+    )  # fmt: skip
+    model = unconverted(events=(event, other))
     assert read_antimony(text=write_antimony(model)).events == model.events
+
+
+def test_a_long_chain_of_rules_is_not_given_to_antimony():
+    names = [f"a{i}" for i in range(151)]
+    rules = tuple(
+        Rule(kind="assignment", variable=name, expression=op("+", before, 1.0))
+        for before, name in itertools.pairwise(names)
+    )
+    model = Model(id="m", parameters=tuple(Parameter(id=n, value=1.0, constant=False) for n in names), rules=rules)
+    with pytest.raises(ModelError) as error:
+        write_antimony(model)
+    assert str(error.value) == (
+        "model 'm' cannot be written as Antimony, which takes minutes where more than 150 formulas build on one another, as up "
+        "to 'a150'; write it as SBML."
+    )
+    assert len(read_antimony(text=write_antimony(dataclasses.replace(model, rules=rules[:-1]))).rules) == 149
+
+
+def test_a_foreign_model_is_written_in_the_child_as_it_would_be_here():
+    model = unconverted(events=(Event(id="E", trigger=LATE, assignments=(("x", Number(1.0)),)),))
+    foreign = read_sbml(write_sbml(model))
+    assert foreign.foreign
+    assert write_antimony(foreign) == write_antimony(dataclasses.replace(foreign, foreign=False))
+
+
+@pytest.mark.parametrize(
+    ("call", "doing"),
+    [
+        (lambda: write_antimony(read_sbml(write_sbml(Model(id="m")))), "writing"),
+        (lambda: validate_sbml(write_sbml(Model(id="m")), "m.xml"), "validating"),
+    ],
+)
+def test_a_crash_while_a_foreign_model_is_written_or_validated_is_one_sentence(call, doing, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    crashing = Sandbox(dict.fromkeys(("write_antimony", "validate_sbml"), "tests.sandbox.misdeeds.segfault"))
+
+    def run(target, arguments, data, **words):
+        return (crashing.call if target in crashing.targets else sandbox.run)(target, arguments, data, **words)
+
+    monkeypatch.setattr("hepatica.sbml.antimony.run", run)
+    monkeypatch.setattr("hepatica.sbml.validate.run", run)
+    with pytest.raises(HostileFileError, match=f"refused because {doing} it"):
+        call()
+    crashing.close()
 
 
 def test_control_characters_do_not_break_the_file():

@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from hepatica.compiler import Kernel, compile_model
-from hepatica.compiler.kernel import TABLEAUX, Tableau
+from hepatica.compiler.kernel import CLOCK, TABLEAUX, Tableau
 from hepatica.compiler.reference import Reference
 from hepatica.model import TIME, Apply, Number, Symbol
 from hepatica.solver import (
@@ -23,6 +23,7 @@ from hepatica.solver import (
 from hepatica.solver.rescue import rescue
 from hepatica.solver.workspace import Workspace
 from tests.compiler.networks import growth, oscillator, predator, rate_of, robertson, turnover
+from tests.solver.runs import compiled
 
 TIMES = np.array([0.0, 0.4, 4.0, 40.0, 400.0, 4e3])
 
@@ -213,6 +214,17 @@ def test_no_steady_state_is_said(model: object) -> None:
     assert np.isnan(found.values).all()
 
 
+@pytest.mark.parametrize(
+    ("moves", "blamed"), [("x = 0; x' = 1e-3;", "x"), ("x = 0; x' = time;", "x"), ("x := time;", CLOCK)]
+)
+def test_what_drifts_on_is_blamed_for_no_steady_state(moves: str, blamed: str) -> None:
+    """Rounding makes the largest error in b; the clock is blamed where nothing else moves."""
+    kernel = compiled(f"a = 1; a' = 2 - a*a; b = 0; b' = 1e3*(a - b); {moves}")
+    found = find_steady_states(kernel, plan_before([[]]), each(3), np.tile(kernel.p0, (3, 1)))
+    assert found.status.tolist() == [Status.NO_STEADY_STATE] * 3
+    assert [kernel.states[v] for v in found.culprit] == [blamed] * 3
+
+
 def test_failures_are_nan_from_there_on_and_do_not_spread() -> None:
     kernel = compile_model(rate_of(Apply("pow", (Symbol("x"), Number(2.0)))), cached=False)
     plan = plan_after([[Operation("state", 0, "set", 1.0)], [Operation("state", 0, "set", 1e-3)]], equilibrated=False)
@@ -228,10 +240,11 @@ def test_failures_are_nan_from_there_on_and_do_not_spread() -> None:
     np.testing.assert_allclose(got.values[1, :, 0], 1 / (1e3 - np.array([0.5, 2.0])), rtol=1e-6)
 
 
-def test_input_that_is_not_finite_is_refused_by_name() -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_input_that_is_not_finite_is_refused_by_name(value: float) -> None:
     kernel = compile_model(turnover(), cached=False)
     base = np.tile(kernel.p0, (3, 1))
-    base[1, 1] = np.nan
+    base[1, 1] = value
     got = integrate(kernel, NOTHING, each(3), base, np.array([1.0]))
     assert got.status.tolist() == [Status.OK, Status.BAD_INPUT, Status.OK]
     assert find_steady_states(kernel, plan_before([[]]), each(3), base).status.tolist() == [

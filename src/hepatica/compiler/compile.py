@@ -24,6 +24,7 @@ from hepatica.compiler.tableaux import TABLEAUX
 from hepatica.compiler.targets.llvm import functions_of, write_ir
 from hepatica.compiler.targets.llvm_layout import layout_for
 from hepatica.compiler.targets.llvm_read import Readout
+from hepatica.errors import ModelError
 from hepatica.model import Model
 from hepatica.model.codec import to_json
 from hepatica.sandbox import run
@@ -68,14 +69,16 @@ def compile_model(
     wanted = None if observables is None else tuple(dict.fromkeys(observables))
     chosen = processor or this_processor()
     width = lanes or chosen.lanes
-    key = key_of(model, wanted, width, chosen)
-    found = disk.load(key) if cached else None
-    if found is None:
-        description, code = (_generate_apart if model.foreign else generate)(model, wanted, width, chosen)
-        if cached:
-            disk.store(key, description, code)
-    else:
-        description, code = found
+    try:
+        key = key_of(model, wanted, width, chosen)
+        found = disk.load(key) if cached else None
+        description, code = found or (_generate_apart if model.foreign else generate)(model, wanted, width, chosen)
+    except RecursionError as error:
+        raise ModelError(
+            f"a formula of model '{model.id}' is nested too deeply; split it into assignment rules."
+        ) from error
+    if cached and found is None:
+        disk.store(key, description, code)
     return _link(key, description, code, chosen, cache(lambda: Reference(model, wanted)))
 
 

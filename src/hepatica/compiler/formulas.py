@@ -6,7 +6,10 @@ from collections.abc import Callable
 from hepatica.compiler.graph import COMPARISONS, STEPS, Graph, Node
 from hepatica.compiler.names import CLOCK, Names, is_hidden
 from hepatica.errors import ModelError, UnsupportedError, did_you_mean
-from hepatica.model import Apply, Expression, Number, Reaction, Symbol
+from hepatica.model import Apply, Expression, Number, Reaction, Symbol, symbols
+
+DEEP = 50
+"""Rules that are followed one inside the other, before the rest is computed from the other end."""
 
 
 class Formulas:
@@ -45,12 +48,15 @@ class Formulas:
 
     def symbol(self, name: str, *, initial: bool = False) -> Node:
         """Give the node of a name, as a formula sees it: a species is its concentration unless it is substance only."""
-        memo = self._start if initial else self._now
+        memo = self._memo(initial)
         if name in memo:
             return memo[name]
         if name in self._open:
             loop = " -> ".join([*self._open[self._open.index(name) :], name])
             raise ModelError(f"{self.model.where(name)}the rules of model '{self.model.id}' run in a circle: {loop}.")
+        if len(self._open) == DEEP:  # a chain of rules may be longer than Python's stack is deep
+            for needed, at_start in self._needed_first(name, initial):
+                self.symbol(needed, initial=at_start)
         self._open.append(name)
         exact, self._exact = self._exact, False
         try:
@@ -61,15 +67,41 @@ class Formulas:
         memo[name] = node
         return node
 
-    def _symbol(self, name: str, *, initial: bool) -> Node:
+    def _needed_first(self, name: str, initial: bool) -> list[tuple[str, bool]]:  # noqa: FBT001
+        """Give the names with a formula that a name builds on, and whether at the start; first what others need."""
+        order: list[tuple[str, bool]] = []
+        seen: set[tuple[str, bool]] = set()
+        stack = [(name, initial, False)]
+        while stack:
+            top, at_start, done = stack.pop()
+            formula = self._formula(top, initial=at_start)
+            if done:
+                order.append((top, at_start))
+            elif formula is not None and (top, at_start) not in seen and top not in self._memo(at_start):
+                seen.add((top, at_start))
+                stack.append((top, at_start, True))
+                stack.extend((other, formula[1], False) for other in sorted(symbols(formula[0])))
+        return order[:-1]
+
+    def _memo(self, at_start: bool) -> dict[str, Node]:  # noqa: FBT001
+        return self._start if at_start else self._now
+
+    def _formula(self, name: str, *, initial: bool) -> tuple[Expression, bool] | None:
+        """Give what a name is computed from, and whether from values at the start."""
         names = self.names
         if name in names.assigned:
-            return self.node(names.assigned[name], initial=initial)
+            return names.assigned[name], initial
         if name in names.reactions:
-            return self.node(names.reactions[name].rate, initial=initial)
+            return names.reactions[name].rate, initial
         if name in names.initials and (initial or names.derived(name)):
             # a quantity that an initial assignment fixes looks at the start of everything else
-            return self.node(names.initials[name], initial=True)
+            return names.initials[name], True
+        return None
+
+    def _symbol(self, name: str, *, initial: bool) -> Node:
+        names, formula = self.names, self._formula(name, initial=initial)
+        if formula is not None:
+            return self.node(formula[0], initial=formula[1])
         if initial and name in names.index:
             return self._first(name)
         if names.by_amount(name):

@@ -25,8 +25,13 @@ def _factorial(x: float) -> float:
     return math.gamma(x + 1.0) if 0 <= x <= 170 else math.inf if x > 170 else math.nan
 
 
+def power(a: Any, b: Any) -> Any:
+    """Give ``a^b``; plus or minus one to an infinite or undefined power is undefined, as in the machine code (C says one)."""
+    return np.where((np.abs(a) == 1.0) & ~np.isfinite(b), np.nan, np.power(a, b))
+
+
 FOLD: Mapping[str, Callable[..., Any]] = {
-    "div": np.divide, "pow": np.power, "exp": np.exp, "ln": np.log, "sqrt": np.sqrt, "abs": np.abs, "floor": np.floor, "ceil": np.ceil,
+    "div": np.divide, "pow": power, "exp": np.exp, "ln": np.log, "sqrt": np.sqrt, "abs": np.abs, "floor": np.floor, "ceil": np.ceil,
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
     "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "min": np.minimum, "max": np.maximum,
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
@@ -164,6 +169,8 @@ class Graph:
             return out if n > 0 else self.inv(out)
         if n == 0.5:
             return self.call("sqrt", a)
+        if n is not None and math.isnan(n):
+            return b
         return self.call("pow", a, b)
 
     def call(self, name: str, *arguments: Node) -> Node:

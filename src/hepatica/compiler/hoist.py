@@ -44,6 +44,8 @@ def hoist(graph: Graph, roots: Sequence[Node], given: int, first: int) -> Hoiste
     rewriting = _Rewriting(graph, given, first)
     order = _children_first(graph, roots)
     rewriting.uses.update(c for node in order for c in _arguments(graph, node))
+    inside = {c for node in order if graph.nodes[node][0] == "*" for c in _arguments(graph, node)}
+    rewriting.absorbed = {c for c in inside if graph.nodes[c][0] == "*" and rewriting.uses[c] == 1} - set(roots)
     for node in order:
         rewriting.add(node)
     return Hoisted(roots=tuple(rewriting.operand(r) for r in roots), prepared=tuple(rewriting.slots))
@@ -55,6 +57,7 @@ class _Rewriting:
     given: int
     first: int
     uses: Counter[Node] = field(default_factory=Counter)
+    absorbed: set[Node] = field(default_factory=set)  # products that are factors of one other product only
     fixed: dict[Node, bool] = field(default_factory=dict)
     new: dict[Node, Node] = field(default_factory=dict)
     slots: dict[Node, int] = field(default_factory=dict)
@@ -71,7 +74,8 @@ class _Rewriting:
         if kind in LEAVES or self.fixed[node]:
             self.new[node] = node
         elif kind == "*":
-            self.new[node] = self._product(node)
+            if node not in self.absorbed:  # else a product of n factors would be taken apart n times
+                self.new[node] = self._product(node)
         else:
             self.new[node] = graph.make(kind, *(self.operand(a) for a in arguments))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hepatica.errors import ModelError
 from hepatica.model import Apply, Expression, Model, Number, Species, Symbol, symbols
 from hepatica.model.expression import walk
-from hepatica.model.structure import formulas
+from hepatica.model.structure import formulas, require_operators
 
 CLOCK = "(time)"
 """Name of the state that is time itself; no id looks like it."""
@@ -32,10 +32,11 @@ class Names:
     Raises
     ------
     ModelError
-        When an algebraic rule determines nothing.
+        When a formula holds an unknown operator, or an algebraic rule determines nothing.
     """
 
     def __init__(self, model: Model, waves: int = 0) -> None:
+        require_operators(model)
         self.model = model
         self.species = {s.id: s for s in model.species}
         self.sizes = {c.id: c.size for c in model.compartments}

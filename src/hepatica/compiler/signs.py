@@ -137,7 +137,7 @@ def _is_power(graph: Graph, node: Node) -> bool:
     if entry[0] != "pow" or not any(kind == "y" for kind, _ in graph.leaves(int(entry[1]))):
         return False
     exponent = graph.value(int(entry[2]))
-    return exponent is None or exponent != int(exponent)
+    return exponent is None or not exponent.is_integer()
 
 
 def guard_powers(graph: Graph, rates: list[Node], p0: Sequence[float], kept: frozenset[int], tiny: Node) -> list[Node]:

@@ -65,9 +65,9 @@ class Ensemble:
             raise InputError("the ensemble has no draws; give at least one.")
         values = np.array(self.draws.values, dtype=np.float64)
         if not np.isfinite(values).all():
-            draw, column = (int(k) for k in np.argwhere(~np.isfinite(values))[0])
-            name, value = self.draws["parameter"].values[column], values[draw, column]
-            raise InputError(f"draw {draw} of parameter '{name}' is {value}; expected finite numbers.")
+            row, column = (int(k) for k in np.argwhere(~np.isfinite(values))[0])
+            draw, name = self.draws["draw"].values[row], self.draws["parameter"].values[column]
+            raise InputError(f"draw {draw} of parameter '{name}' is {values[row, column]}; expected finite numbers.")
         values.setflags(write=False)
         object.__setattr__(self, "draws", self.draws.copy(data=values))
         if self.weights is not None:

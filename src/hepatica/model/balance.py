@@ -95,7 +95,7 @@ class _Balance:
         if operator == "piecewise":
             for condition in arguments[1::2]:
                 self.unit(condition)
-            return self._same([*arguments[:-1:2], arguments[-1]], "chooses between")
+            return self._same(list(arguments[::2]), "chooses between")
         if operator in _SAME:
             return self._same(list(arguments), "takes together")
         if operator in _COMPARE:

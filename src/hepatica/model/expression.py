@@ -11,6 +11,15 @@ Operator = Literal[
     "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "piecewise", "time", "delay", "rateOf", "factorial",
 ]  # fmt: skip
 OPERATORS: frozenset[str] = frozenset(get_args(Operator))
+_PAIRS = frozenset({"-", "/", "pow", "lt", "le", "gt", "ge", "eq", "ne", "delay"})
+_MANY: Mapping[str, int] = {"+": 0, "*": 0, "and": 1, "or": 1, "min": 1, "max": 1, "piecewise": 0}
+
+
+def takes(operator: str, count: int) -> bool:
+    """Tell whether there is an operator that takes so many arguments."""
+    if operator in _MANY:
+        return count >= _MANY[operator]
+    return operator in OPERATORS and count == (2 if operator in _PAIRS else 0 if operator == "time" else 1)
 
 
 @dataclass(frozen=True, slots=True)

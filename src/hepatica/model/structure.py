@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from hepatica.errors import ModelError, did_you_mean
-from hepatica.model.expression import Expression, symbols, symbols_now
+from hepatica.model.expression import OPERATORS, Apply, Expression, symbols, symbols_now, takes, walk
 from hepatica.model.issue import Issue
 from hepatica.model.network import Model
 
@@ -17,10 +17,11 @@ MOST_NAMES, MOST_HINTS = 20_000, 5
 def check_structure(model: Model) -> tuple[Issue, ...]:
     """Give every contradiction that makes a model impossible to compute.
 
-    Ids are unique, every name is defined, nothing is determined twice, no assignment rule depends on itself, and every
-    number is finite, and where amounts are turned into concentrations there is a volume.
+    Every operator is known and has its arguments, ids are unique, every name is defined, nothing is determined twice, no
+    assignment rule depends on itself, every number is finite, and where amounts are turned into concentrations there is a
+    volume.
     """
-    checks = (_duplicates, _undefined, _determined_twice, _loops, _not_finite, _without_volume)
+    checks = (_odd_operators, _duplicates, _undefined, _determined_twice, _loops, _not_finite, _without_volume)
     return tuple(issue for check in checks for issue in check(model))
 
 
@@ -56,6 +57,23 @@ def place(model: Model, element: str) -> str:
 
 def _error(model: Model, element: str, message: str) -> Issue:
     return Issue(severity="error", where=place(model, element), message=message)
+
+
+def _odd_operators(model: Model) -> Iterator[Issue]:
+    for element, what, expression in formulas(model):
+        for node in walk(expression):
+            if isinstance(node, Apply) and not takes(node.operator, len(node.arguments)):
+                if node.operator in OPERATORS:
+                    wrong = f"'{node.operator}' does not take {len(node.arguments)} arguments; correct {what}."
+                else:
+                    wrong = f"no operator '{node.operator}' for {what}.{did_you_mean(node.operator, OPERATORS)}"
+                yield _error(model, element, wrong)
+
+
+def require_operators(model: Model) -> None:
+    """Raise :class:`ModelError` for the first operator that is unknown, or has a wrong number of arguments."""
+    for issue in _odd_operators(model):
+        raise ModelError(str(issue))
 
 
 def _duplicates(model: Model) -> Iterator[Issue]:

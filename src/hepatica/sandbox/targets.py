@@ -12,6 +12,8 @@ Target = Callable[[Mapping[str, Any], bytes], Answer]
 TARGETS: Mapping[str, str] = {
     "read_sbml": "hepatica.isolated.read_sbml_here",
     "read_antimony": "hepatica.isolated.read_antimony_here",
+    "write_antimony": "hepatica.isolated.write_antimony_here",
+    "validate_sbml": "hepatica.isolated.validate_sbml_here",
     "check": "hepatica.isolated.check_here",
     "generate": "hepatica.isolated.generate_here",
     "generate_derivative": "hepatica.isolated.generate_derivative_here",

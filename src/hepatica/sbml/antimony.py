@@ -11,14 +11,17 @@ import antimony
 
 from hepatica.errors import FormatError, InputError, ModelError, UnitError, did_you_mean
 from hepatica.evidence import Evidence, Source
+from hepatica.model.codec import to_json
+from hepatica.model.expression import symbols
 from hepatica.model.network import Model, Parameter, Prior
+from hepatica.sandbox import run
 from hepatica.sbml.annotation import make_prior
 from hepatica.sbml.apart import read_apart
 from hepatica.sbml.guard import guard_antimony, read_text
 from hepatica.sbml.read import Place, read_document
-from hepatica.sbml.source import Scan, scan_antimony
+from hepatica.sbml.source import MAX_CHAIN, Scan, chain_lengths, scan_antimony
 from hepatica.sbml.units import to_parts
-from hepatica.sbml.write import write_sbml, write_text
+from hepatica.sbml.write import to_plain_sbml, write_text
 from hepatica.units import check_unit
 
 if TYPE_CHECKING:  # a slow import that readers of files do without
@@ -262,7 +265,7 @@ def _evidence(row: Mapping[str, str]) -> Evidence | None:
 
 
 def write_antimony(model: Model, path: Path | str | None = None) -> str:
-    """Write a model as Antimony.
+    """Write a model as Antimony; a foreign one in a child process with limits.
 
     Parameters
     ----------
@@ -275,15 +278,41 @@ def write_antimony(model: Model, path: Path | str | None = None) -> str:
     -------
     str
         The text. Antimony keeps 15 digits of a number, and neither evidence nor priors.
+
+    Raises
+    ------
+    ModelError
+        When Antimony cannot say it.
+    HostileFileError
+        When libAntimony crashes on a model from a foreign file, or takes more time or memory than allowed.
+    StorageError
+        When the file cannot be written.
     """
-    with _ONE_AT_A_TIME:
-        antimony.clearPreviousLoads()
-        try:
-            if antimony.loadSBMLString(write_sbml(model)) < 0:
-                raise ModelError(f"model '{model.id}' cannot be written as Antimony: {antimony.getLastError()}")
-            text = str(antimony.getAntimonyString(antimony.getMainModuleName()))
-        finally:
-            antimony.clearPreviousLoads()
+    if model.foreign:
+        _, data = run("write_antimony", {}, to_json(model), subject=f"model '{model.id}'", doing="writing")
+        text = data.decode()
+    else:
+        text = write_here(model)
     if path is not None:
         write_text(Path(path), text)
     return text
+
+
+def write_here(model: Model) -> str:
+    """Give a model as Antimony, in this process."""
+    needs = {p.id: frozenset[str]() for p in model.parameters}  # their values count as formulas, as in reading
+    needs |= {r.variable: symbols(r.expression) for r in model.rules if r.kind == "assignment"}
+    for key, length in chain_lengths(needs):
+        if length > MAX_CHAIN:
+            raise ModelError(
+                f"model '{model.id}' cannot be written as Antimony, which takes minutes where more than {MAX_CHAIN} formulas "
+                f"build on one another, as up to '{key}'; write it as SBML."
+            )
+    with _ONE_AT_A_TIME:
+        antimony.clearPreviousLoads()
+        try:
+            if antimony.loadSBMLString(to_plain_sbml(model)) < 0:
+                raise ModelError(f"model '{model.id}' cannot be written as Antimony: {antimony.getLastError()}")
+            return str(antimony.getAntimonyString(antimony.getMainModuleName()))
+        finally:
+            antimony.clearPreviousLoads()

@@ -207,14 +207,17 @@ class _Reader:
 
     def _events(self) -> Iterator[Event]:
         """Give the events; Level 3 Version 2 allows some without a trigger, which never happen."""
-        for k, e in enumerate(self.sbml.getListOfEvents(), start=1):
-            key = e.getId() or f"event {k}"
+        for e, key in self._named_events():
             trigger = e.getTrigger()
             if trigger is None or not trigger.isSetMath():
                 if not self.formulas_optional:
                     raise ModelError(f"{self._where(e, key)}: event '{key}' has no trigger; give it one.")
                 continue
             yield self._event(e, key)
+
+    def _named_events(self) -> Iterator[tuple[Any, str]]:
+        for k, e in enumerate(self.sbml.getListOfEvents(), start=1):
+            yield e, e.getId() or f"event {k}"
 
     def _event(self, e: Any, key: str) -> Event:
         trigger, delay, priority = e.getTrigger(), e.getDelay(), e.getPriority()
@@ -395,12 +398,16 @@ class _Reader:
         missing = {name: kind for name, kind in without.items() if name not in assigned}
         known = ({p.id for p in parameters} | {s.id for s in species} | set(self.place.declared or ())) - set(missing)
         lines = {e.getId(): e.getLine() for e in (*self.sbml.getListOfParameters(), *self.sbml.getListOfSpecies())}
+        events = {a.getVariable(): key for e, key in self._named_events() for a in e.getListOfEventAssignments()}
         messages = []
         for name, kind in missing.items():
             where = self.place.of(name, lines[name])
             if self.place.declared is not None and name not in self.place.declared:
                 things = "species" if kind == "species" else "species or parameter"
                 messages.append(f"{where}: no {things} '{name}'.{did_you_mean(name, known)}")
+            elif name in events:
+                before = f"has no value before event '{events[name]}' gives it one"
+                messages.append(f"{where}: {kind} '{name}' {before}; give it one, which counts until then.")
             else:
                 messages.append(f"{where}: {kind} '{name}' has no value; give it one.")
         if messages:
@@ -412,7 +419,8 @@ class _Reader:
             self.sbml.getListOfCompartments(), self.sbml.getListOfSpecies(), self.sbml.getListOfParameters(),
             self.sbml.getListOfReactions(),
         )  # fmt: skip
-        return {e.getId(): self.place.of(e.getId(), e.getLine()) for group in groups for e in group}
+        origin = {e.getId(): self.place.of(e.getId(), e.getLine()) for group in groups for e in group}
+        return origin | {key: self._where(e, key) for e, key in self._named_events()}
 
 
 def _initial(s: Any) -> float:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -135,19 +135,28 @@ def _check_numbers(statement: str, where: str) -> None:
 
 def _guard_chains(needs: dict[str, set[str]], declared: dict[str, str], name: str) -> None:
     """Refuse circles, and long chains of rules or functions, for which libAntimony needs minutes to years."""
-    length: dict[str, int] = {}
     try:
-        order = list(TopologicalSorter({key: names & needs.keys() for key, names in needs.items()}).static_order())
+        for key, length in chain_lengths(needs):
+            if length > (MAX_NESTED_FUNCTIONS if key.startswith("function ") else MAX_CHAIN):
+                raise HostileFileError(f"{name}: refused because {length} formulas build on one another up to '{key}'.")
     except CycleError as error:
         circle = list(reversed(error.args[1]))
         where = declared.get(circle[0], name)
         raise ModelError(f"{where}: {' -> '.join(circle)} depend on each other in a circle; break it.") from error
-    for key in order:
+
+
+def chain_lengths(needs: Mapping[str, Set[str]]) -> Iterator[tuple[str, int]]:
+    """Give for each name how many formulas build on one another up to it; those that others need first.
+
+    Raises
+    ------
+    CycleError
+        When they depend on each other in a circle.
+    """
+    length: dict[str, int] = {}
+    for key in TopologicalSorter({key: names & needs.keys() for key, names in needs.items()}).static_order():
         length[key] = 1 + max((length.get(n, 0) for n in needs[key] & needs.keys()), default=0)
-        if length[key] > (MAX_NESTED_FUNCTIONS if key.startswith("function ") else MAX_CHAIN):
-            raise HostileFileError(
-                f"{name}: refused because {length[key]} formulas build on one another up to '{key}'."
-            )
+        yield key, length[key]
 
 
 def _bare(text: str) -> str:

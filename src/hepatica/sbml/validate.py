@@ -5,11 +5,12 @@ from typing import Literal
 import libsbml
 
 from hepatica.model.issue import Issue
+from hepatica.sandbox import run
 from hepatica.sbml.guard import guard_xml
 
 
 def validate_sbml(text: str, name: str = "SBML text") -> tuple[Issue, ...]:
-    """Give what libSBML's consistency checks find, units included.
+    """Give what libSBML's consistency checks find, units included, in a child process with limits.
 
     Parameters
     ----------
@@ -21,8 +22,15 @@ def validate_sbml(text: str, name: str = "SBML text") -> tuple[Issue, ...]:
     Raises
     ------
     HostileFileError, FormatError
-        When it is refused before libSBML sees it.
+        When it is refused before libSBML sees it; or libSBML crashes, or takes more time or memory than allowed.
     """
+    data = text.encode("utf-8", errors="surrogatepass")
+    found, _ = run("validate_sbml", {"name": name}, data, subject=name, doing="validating")
+    return tuple(Issue(severity=severity, where=where, message=message) for severity, where, message in found)
+
+
+def validate_here(text: str, name: str) -> tuple[Issue, ...]:
+    """Give what :func:`validate_sbml` gives, found in this process."""
     guard_xml(text, name)
     document = libsbml.readSBMLFromString(text)
     document.checkConsistency()

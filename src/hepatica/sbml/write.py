@@ -59,9 +59,18 @@ def write_text(path: Path, text: str) -> None:
         raise StorageError(f"'{path}' cannot be written: {error.strerror}.") from error
 
 
+def to_plain_sbml(model: Model) -> str:
+    """Give a model as SBML whose numbers are not said to be dimensionless, for libAntimony.
+
+    libAntimony puts the unit of a number right behind it, ``2dimensionless``, and cannot read that in events.
+    """
+    return _Writer(model, number_units="").text()
+
+
 class _Writer:
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, number_units: str = "sbml:units") -> None:
         self.model = model
+        self.number_units = number_units
         self.unit_ids: dict[str, str] = {}
         self.numbers = {n for r in model.reactions for _, n in (*r.reactants, *r.products) if isinstance(n, str)}
         self.local = {
@@ -213,7 +222,7 @@ class _Writer:
             if self.local[name][0] != reaction:
                 raise ModelError(f"'{name}' is local to its reaction but used elsewhere; rename it without the '.'.")
         rename: Callable[[str], str] = lambda name: self.local[name][1] if name in self.local else self.plain(name)  # noqa: E731
-        return to_mathml(expression, rename, "sbml:units")
+        return to_mathml(expression, rename, self.number_units)
 
     def reaction(self, r: Reaction) -> ElementTree.Element:
         if r.fast:

@@ -56,6 +56,8 @@ SET_TO, SCALE, ADD = 0, 1, 2
 TINY_STEP = 1e-13  # relative to time: below it, time does not move any more
 FIRST_STEP = 1e-6
 SMALLEST_TIME = 1e-15
+BESIDE = 1e-9  # of two times: how near counts as the same, relatively
+LAST_STEPS = 32  # of which an accepted one tells which state does not settle
 LEAST = 1e-290
 """Absolute tolerance where nothing is there yet."""
 
@@ -108,7 +110,7 @@ def _begin(
     if tolerance[3, lane] > 0.0:
         tolerance[1, lane] = max(LEAST, tolerance[3, lane] * largest)
     for v in range(base.shape[1]):
-        fine = fine and not (plan[10][v] and np.isnan(p[v, lane]))
+        fine = fine and not (plan[10][v] and not np.isfinite(p[v, lane]))
     return fine
 
 
@@ -198,7 +200,23 @@ def _end_of(segment: int, arm: int, plan: Any) -> Any:
 
 
 @compiled
-def _step(state: Any, arrays: Any, watch: Any, past: Any, pace: Any, gamma: float, code: Any, data: Any) -> None:
+def _next_reading(lane: int, state: Any, times: Any, watch: Any) -> Any:
+    """Give the time at which a step of algebraic equations must end, since between steps they hold less accurately.
+
+    Next to where a step begins or ends anyway they do hold, and a step as short as that could not be taken.
+    """
+    now, stop = state[4][lane], state[13][lane]
+    if watch[0][7] > 0:
+        for j in range(max(state[2][lane], 0), times.shape[0]):
+            if times[j] > now + BESIDE * abs(now):
+                return times[j] if times[j] < stop - BESIDE * abs(times[j]) else np.inf
+    return np.inf
+
+
+@compiled
+def _step(
+    state: Any, arrays: Any, times: Any, watch: Any, past: Any, pace: Any, gamma: float, code: Any, data: Any
+) -> None:
     """Step all lanes, fresh ones paced first where asked; then ``err`` holds the error norms, ``ok`` which lanes accept."""
     task, t, h, end, fresh, ok, reach, part, stop = (
         state[0], state[4], state[5], state[6], state[7], state[9], state[10], state[11], state[13],
@@ -214,6 +232,7 @@ def _step(state: Any, arrays: Any, watch: Any, past: Any, pace: Any, gamma: floa
     for lane in range(lanes):
         # land on the end of a segment, and on known events, exactly; a sliver of a step before it is taken along
         stop[lane] = min(end[lane], min(watch[9][lane], watch[10][lane]))
+        stop[lane] = min(stop[lane], _next_reading(lane, state, times, watch))
         h[lane] = min(h[lane], past[2][lane])
         if t[lane] + 1.0001 * h[lane] >= stop[lane]:
             h[lane] = stop[lane] - t[lane]
@@ -338,6 +357,18 @@ def _worst(lane: int, last: int, arrays: Any) -> Any:
 
 
 @compiled
+def _drifting(lane: int, timer: int, drift: float, arrays: Any) -> Any:
+    """Give the state that a step changed most, relatively, in the measure that counts for settling; time only if it is alone."""
+    s, tolerance = arrays[0], arrays[13]
+    worst, most = timer, drift
+    for v in range(s.shape[0]):
+        change = abs(s[v, 1, lane] - s[v, 0, lane]) / (abs(s[v, 1, lane]) + tolerance[1, lane])
+        if v != timer and change > most:
+            worst, most = v, change
+    return worst
+
+
+@compiled
 def advance(
     code: Any, data: Any, arrays: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, order: int, gamma: float, last: int,
     limit: int, timer: int, watch: Any, past: Any, settle: float, drift: float, out: Any, rest: Any, status: Any, counts: Any, clock: Any,
@@ -349,7 +380,7 @@ def advance(
 
     ``tasks`` (task, 3): arm, draw, row of ``y0`` or -1 for the model's initial values. ``plan``: first segment of each arm,
     start of each segment, then offsets, index, kind and value of the parameter changes and of the state changes that each
-    segment brings, and which parameters must have a value. ``timer``: the state that is the clock, or -1;
+    segment brings, and which parameters must be finite. ``timer``: the state that is the clock, or -1;
     it is set to time itself, without rounding. ``watch``: see
     :func:`~hepatica.solver.events.make_watch`; ``past``: see :func:`~hepatica.solver.past.make_memory`. ``out``
     (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps, ``clock`` (task,): where each
@@ -367,6 +398,7 @@ def advance(
     t, reach, part, stop = np.zeros(lanes), np.zeros(lanes), np.ones(lanes), np.full(lanes, np.inf)
     state = (task, segment, k, count, t, h, end, fresh, rejected, ok, reach, part, turned, stop)
     following, active, idle, pace = 0, 0, True, False
+    limit += times.shape[0] if watch[0][7] > 0 else 0  # a step more for each reading
     while True:
         if idle:
             following, active, pace = _refill(
@@ -390,7 +422,7 @@ def advance(
             idle = False
         if active == 0:
             break
-        _step(state, arrays, watch, past, pace, gamma, code, data)
+        _step(state, arrays, times, watch, past, pace, gamma, code, data)
         pace = False
         counts[0] += 1
         counts[1] += active
@@ -406,6 +438,9 @@ def advance(
         for lane in range(lanes if record[1].shape[0] > 0 else 0):
             if ok[lane]:
                 note(record, state, lane, STEPPED, segment[lane], h[lane], part[lane], s[:, 0], arrays[1])
+        for lane in range(lanes if settling else 0):
+            if ok[lane] and count[lane] + LAST_STEPS >= limit:
+                culprit[task[lane]] = _drifting(lane, timer, drift, arrays)
         call2(code[COMMIT], (data[S], data[MASK]))
         for lane in range(lanes):
             if task[lane] < 0:
@@ -445,7 +480,9 @@ def advance(
             if done or failed != OK or progress[0] < 0:
                 if done or failed != OK:
                     status[r] = failed
-                if failed != OK:
+                if failed == OK:
+                    culprit[r] = -1
+                elif failed != NO_STEADY or culprit[r] < 0:
                     culprit[r] = _worst(lane, last, arrays)
                 clock[r] = t[lane]
                 if progress[0] >= 0:

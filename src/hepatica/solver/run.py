@@ -146,8 +146,8 @@ def integrate(
 
 
 def tables_of(kernel: Kernel, plan: Plan) -> tuple[NDArray[Any], ...]:
-    """Give what the control loop reads of a plan; a parameter without a value in the model need not have one."""
-    return (*plan.arrays, ~np.isnan(kernel.p0))
+    """Give what the control loop reads of a plan; a parameter that is not finite in the model need not be so in a run."""
+    return (*plan.arrays, np.isfinite(kernel.p0))
 
 
 def error_slot(tableau: Tableau) -> int:

@@ -14,7 +14,7 @@ Lanes = NDArray[np.float64]
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "neg": np.negative, "inv": lambda a: np.divide(1.0, a), "div": np.divide,
     "fma": lambda a, b, c: a * b + c,
-    "fms": lambda a, b, c: a * b - c, "fnma": lambda a, b, c: c - a * b, "pow": np.power,
+    "fms": lambda a, b, c: a * b - c, "fnma": lambda a, b, c: c - a * b, "pow": FOLD["pow"],
     "exp": np.exp, "ln": np.log, "sqrt": np.sqrt, "abs": np.abs,
     "floor": np.floor, "ceil": np.ceil, "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin,
     "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "min": np.minimum,
