@@ -157,3 +157,13 @@ def test_sliding_along_a_condition() -> None:
     (sentence,) = failures(run(rate_of(rate), begin=1.0))
     assert sentence.startswith("arm 'a', draw 0 stopped at 1 min: the solution slides along a condition, which would ")
     assert sentence.endswith("make it smooth; the largest error was in x")
+
+
+def test_no_state_is_blamed_where_all_became_undefined_at_once() -> None:
+    rate = call("ln", call("-", call("-", 3.0, TIME), call("*", 1e-9, "x")))
+    model = rate_of(rate)
+    y = Rule(kind="rate", variable="y", expression=call("*", "x", "y"))
+    x = Rule(kind="rate", variable="x", expression=call("+", rate, call("*", 1e-9, "y")))
+    both = replace(model, parameters=(*model.parameters, Parameter(id="y", value=1.0, constant=False)), rules=(x, y))
+    (sentence,) = failures(run(both))
+    assert sentence.endswith("a state became infinite or undefined")

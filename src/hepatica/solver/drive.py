@@ -343,24 +343,29 @@ def _failure(count: int, limit: int, step: float, time: float, error: float, too
 
 @compiled
 def _worst(lane: int, last: int, arrays: Any) -> Any:
-    """Give the state that stopped a lane: one that is not finite, else the one with the largest error in its last step."""
+    """Give the state that stopped a lane: one that is not finite, else the one with the largest error in its last step.
+
+    Where several are not finite, -1: the elimination has spread it, and nobody can tell from which.
+    """
     s, tolerance = arrays[0], arrays[13]
-    worst, most = -1, -1.0
+    worst, most, first, bad = -1, -1.0, -1, 0
     for v in range(s.shape[0]):
         error, size = abs(s[v, last, lane]), max(abs(s[v, 0, lane]), abs(s[v, 1, lane]))
         ratio = error / (tolerance[0, lane] * size + tolerance[1, lane])
         if not np.isfinite(ratio) or not np.isfinite(size):
-            return v
-        if ratio > most:
+            first, bad = v if bad == 0 else first, bad + 1
+        elif ratio > most:
             worst, most = v, ratio
+    if bad > 0:
+        return first if bad == 1 else -1
     return worst
 
 
 @compiled
 def _drifting(lane: int, timer: int, drift: float, arrays: Any) -> Any:
-    """Give the state that a step changed most, relatively, in the measure that counts for settling; time only if it is alone."""
+    """Give the state that a step changed most, relatively, in the measure that counts for settling."""
     s, tolerance = arrays[0], arrays[13]
-    worst, most = timer, drift
+    worst, most = -1, drift
     for v in range(s.shape[0]):
         change = abs(s[v, 1, lane] - s[v, 0, lane]) / (abs(s[v, 1, lane]) + tolerance[1, lane])
         if v != timer and change > most:
