@@ -358,9 +358,9 @@ def _worst(lane: int, last: int, arrays: Any) -> Any:
 
 @compiled
 def _drifting(lane: int, timer: int, drift: float, arrays: Any) -> Any:
-    """Give the state that a step changed most, relatively, in the measure that counts for settling; time only if it is alone."""
+    """Give the state that a step changed most, relatively, in the measure that counts for settling; -1 where all are still."""
     s, tolerance = arrays[0], arrays[13]
-    worst, most = timer, drift
+    worst, most = -1, drift
     for v in range(s.shape[0]):
         change = abs(s[v, 1, lane] - s[v, 0, lane]) / (abs(s[v, 1, lane]) + tolerance[1, lane])
         if v != timer and change > most:
