@@ -363,7 +363,7 @@ def _worst(lane: int, last: int, arrays: Any) -> Any:
 
 @compiled
 def _drifting(lane: int, timer: int, drift: float, arrays: Any) -> Any:
-    """Give the state that a step changed most, relatively, in the measure that counts for settling."""
+    """Give the state that a step changed most, relatively, in the measure that counts for settling; -1 where all are still."""
     s, tolerance = arrays[0], arrays[13]
     worst, most = -1, drift
     for v in range(s.shape[0]):
