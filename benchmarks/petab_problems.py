@@ -26,6 +26,8 @@ TITLES = {
     "Lucarelli_CellSystems2018": "Lucarelli 2018",
     "Brannmark_JBC2010": "Brännmark 2010",
     "Isensee_JCB2018": "Isensee 2018",
+    "Raia_CancerResearch2011": "Raia 2011",
+    "Weber_BMC2015": "Weber 2015",
 }
 Row = dict[str, str]
 
