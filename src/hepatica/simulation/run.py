@@ -99,8 +99,11 @@ def simulate(
         kernel, plan_after(arms, equilibrated=experiment.equilibrate), tasks, base, setup.times,
         None if rest is None else rest.values, run, tol,
     )  # fmt: skip
-    values = np.full(slopes.shape[:-1], np.nan)
-    values[todo[:, 0], todo[:, 1]] = run.values
+    if len(todo) == status.size:
+        values = run.values.reshape(slopes.shape[:-1])
+    else:
+        values = np.full(slopes.shape[:-1], np.nan)
+        values[todo[:, 0], todo[:, 1]] = run.values
     status[todo[:, 0], todo[:, 1]] = run.status
     stopped = np.where(status == Status.OK, np.nan, -np.inf)
     stopped[todo[:, 0], todo[:, 1]] = np.where(run.status == Status.OK, np.nan, run.stopped)

@@ -127,12 +127,13 @@ def integrate(
     """
     tol = tolerances or Tolerances()
     rows = np.zeros((1, len(kernel.states))) if y0 is None else np.ascontiguousarray(y0)
-    out = np.full((len(tasks), len(times), len(kernel.observables)), np.nan)
+    out = np.empty((len(tasks), len(times), len(kernel.observables)))
     stopped, culprit = np.zeros(len(tasks)), np.full(len(tasks), -1)
 
     def work(
         space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
     ) -> None:
+        out[part] = np.nan  # by each thread for itself: touching new memory takes as long as some steps
         advance(
             space.code, space.data, space.arrays, tasks[part], base, rows, tables_of(kernel, plan), times, tol.tableau.order,
             tol.tableau.gamma, error_slot(tol.tableau), tol.limit, timer_of(kernel), space.watch, space.memory, 0.0, 0.0,
