@@ -200,16 +200,14 @@ def _end_of(segment: int, arm: int, plan: Any) -> Any:
 
 
 @compiled
-def _next_reading(lane: int, state: Any, times: Any, watch: Any) -> Any:
+def _next_reading(first: int, now: float, stop: float, times: Any) -> Any:
     """Give the time at which a step of algebraic equations must end, since between steps they hold less accurately.
 
     Next to where a step begins or ends anyway they do hold, and a step as short as that could not be taken.
     """
-    now, stop = state[4][lane], state[13][lane]
-    if watch[0][7] > 0:
-        for j in range(max(state[2][lane], 0), times.shape[0]):
-            if times[j] > now + BESIDE * abs(now):
-                return times[j] if times[j] < stop - BESIDE * abs(times[j]) else np.inf
+    for j in range(max(first, 0), times.shape[0]):
+        if times[j] > now + BESIDE * abs(now):
+            return times[j] if times[j] < stop - BESIDE * abs(times[j]) else np.inf
     return np.inf
 
 
@@ -221,6 +219,7 @@ def _step(
     task, t, h, end, fresh, ok, reach, part, stop = (
         state[0], state[4], state[5], state[6], state[7], state[9], state[10], state[11], state[13],
     )  # fmt: skip
+    k, algebraic = state[2], watch[0][7] > 0
     s, p, ih, ihg, err = arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]
     mask, tol = arrays[5], arrays[13]
     lanes = task.shape[0]
@@ -232,7 +231,8 @@ def _step(
     for lane in range(lanes):
         # land on the end of a segment, and on known events, exactly; a sliver of a step before it is taken along
         stop[lane] = min(end[lane], min(watch[9][lane], watch[10][lane]))
-        stop[lane] = min(stop[lane], _next_reading(lane, state, times, watch))
+        if algebraic:
+            stop[lane] = min(stop[lane], _next_reading(k[lane], t[lane], stop[lane], times))
         h[lane] = min(h[lane], past[2][lane])
         if t[lane] + 1.0001 * h[lane] >= stop[lane]:
             h[lane] = stop[lane] - t[lane]
