@@ -40,6 +40,7 @@ FEW = 100
 LONG = 5.0
 SINGLES = 21
 SPIN = 12_000_000
+PAIRS = 15
 METHODS = ("rodas4", "rodas5p")
 
 
@@ -162,8 +163,8 @@ def measure_threads(problem: Problem, ours: dict[str, Any], draws: int) -> dict[
     """
     draws = int(min(draws, max(64, 2.0 * ours["per_second"])))
     run = [lambda n=n: problem.run(ours["rtol"], ours["method"], draws, threads=n) for n in (1, 2)]
-    clock = [(wall(run[0], 1), wall(run[1], 1)) for _ in range(5)]
-    loops = [(wall(lambda: spin_together(1), 1), wall(lambda: spin_together(2), 1)) for _ in range(5)]
+    clock = [(wall(run[0], 1), wall(run[1], 1)) for _ in range(PAIRS)]
+    loops = [(wall(lambda: spin_together(1), 1), wall(lambda: spin_together(2), 1)) for _ in range(PAIRS)]
     return {
         "two_threads": min(a for a, _ in clock) / min(b for _, b in clock),
         "two_loops": min(a for a, _ in loops) / min(b for _, b in loops),
