@@ -62,9 +62,10 @@ clean:
 # each peer by itself: what cannot be installed here is a column of dashes in the table, never an error
 PEERS := $(shell sed -n '/^bench = \[/,/^\]/s/^  "\(.*\)",/\1/p' pyproject.toml)
 .venv/bench: .venv/run pyproject.toml
-	@for peer in $(foreach p,$(PEERS),'$(p)'); do \
-		PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --constraint requirements/run.txt "$$peer" || echo "bench: no $$peer here; the table goes on without it"; done
 	@mkdir -p results/bench
+	@sed -e '/--hash/d' -e 's/ *\\$$//' requirements/run.txt > results/bench/pins.txt
+	@for peer in $(foreach p,$(PEERS),'$(p)'); do \
+		PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --constraint results/bench/pins.txt "$$peer" || echo "bench: no $$peer here; the table goes on without it"; done
 	@touch $@
 
 .venv/dev: .venv/run requirements/dev.txt
