@@ -7,8 +7,9 @@ import numpy as np
 import xarray as xr
 
 import hepatica.library as library
+from hepatica.assays import TimeCourse
 from hepatica.ensemble import Ensemble
-from hepatica.experiment import Arm, Assay, Experiment
+from hepatica.experiment import Arm, Experiment
 from hepatica.model import Model
 from hepatica.sbml import write_sbml
 from hepatica.simulation import SquaredError, simulate
@@ -58,28 +59,6 @@ class Fit:
         return Tolerances(rtol=rtol, atol=rtol * self.absolute, limit=1_000_000, method=method)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading(Assay):
-    """Names at times."""
-
-    at: tuple[float, ...]
-    names: tuple[str, ...]
-
-    @property
-    def times(self) -> tuple[float, ...]:
-        """When."""
-        return self.at
-
-    @property
-    def observables(self) -> tuple[str, ...]:
-        """What."""
-        return self.names
-
-    def read(self, simulation: xr.Dataset, seed: int | None = None) -> xr.DataArray:
-        """Nothing is read out by itself."""
-        raise NotImplementedError("a fit reads through its objective")
-
-
 def ensemble(values: Array, names: tuple[str, ...]) -> Ensemble:
     """Label parameter sets, shape (draw, parameter)."""
     table = xr.DataArray(
@@ -124,7 +103,7 @@ def hcc() -> Fit:
     """Five blotted proteins after six doses of sorafenib, from the steady state."""
     model, drug = library.load_model("hcc"), library.load_drug("sorafenib")
     arms = tuple(Arm(id=f"{d} uM", interventions=(drug.bath(f"{d} uM"),)) for d in DOSES)
-    reading = Reading(at=tuple(60.0 * h for h in HOURS), names=BLOTTED)
+    reading = TimeCourse(at=tuple(60.0 * h for h in HOURS), of=BLOTTED)
     experiment = Experiment(id="hcc", arms=arms, assay=reading)
     objective, absolute = half_of(model, experiment)
     return Fit(
@@ -140,7 +119,7 @@ def whole(name: str) -> Fit:
     parameters = tuple(replace(q, value=values.get(q.id, q.value)) for q in problem.model.parameters)
     times = tuple(float(t) for t in np.linspace(0.0, problem.horizon, READ + 1)[1:])
     experiment = Experiment(
-        id=name, arms=(Arm(id="run"),), assay=Reading(at=times, names=problem.states), equilibrate=False
+        id=name, arms=(Arm(id="run"),), assay=TimeCourse(at=times, of=problem.states), equilibrate=False
     )
     model = replace(
         problem.model, parameters=parameters, foreign=False

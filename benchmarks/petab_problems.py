@@ -14,7 +14,8 @@ import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gradient_problems import Fit, Reading, half_of
+from gradient_problems import Fit, half_of
+from hepatica.assays import TimeCourse
 from hepatica.compiler import compile_model
 from hepatica.experiment import Arm, Change, Experiment, Intervention
 from hepatica.model import Model
@@ -96,7 +97,7 @@ def petab(name: str) -> Fit:
     names = tuple(sorted(set().union(*read.values())))
     times = tuple(sorted({t for _, t in read}))
     experiment = Experiment(
-        id=name, arms=tuple(arms.values()), assay=Reading(at=times, names=names),
+        id=name, arms=tuple(arms.values()), assay=TimeCourse(at=times, of=names),
         equilibrate=any(row.get("preequilibrationConditionId", "") for row in tables.measurements),
     )  # fmt: skip
     objective, absolute = half_of(model, experiment, lambda name, arm, t: name in read.get((arm, t), ()))

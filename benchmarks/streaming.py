@@ -13,7 +13,6 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,28 +22,6 @@ import hepatica as hp
 from hepatica.model import Apply, Compartment, Expression, Number, Parameter, Prior, Reaction, Species, Symbol
 
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in which ru_maxrss counts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading(hp.Assay):
-    """Reads names at times (min)."""
-
-    names: tuple[str, ...]
-    at: tuple[float, ...]
-
-    @property
-    def times(self) -> tuple[float, ...]:
-        """Reading times."""
-        return self.at
-
-    @property
-    def observables(self) -> tuple[str, ...]:
-        """What is read."""
-        return self.names
-
-    def read(self, simulation: xr.Dataset, seed: int | None = None) -> xr.DataArray:
-        """Give the first."""
-        return simulation[self.names[0]]
 
 
 def times(*factors: str) -> Expression:
@@ -70,7 +47,7 @@ def small() -> tuple[hp.Model, hp.Experiment]:
             ),
         ),
     )
-    reading = Reading(names=("A", "B", "C"), at=tuple(np.linspace(0.0, 100.0, 11)))
+    reading = hp.TimeCourse(of=("A", "B", "C"), at=tuple(np.linspace(0.0, 100.0, 11)))
     return model, hp.Experiment(id="small", arms=(hp.Arm(id="a"),), assay=reading, equilibrate=False)
 
 
@@ -79,7 +56,7 @@ def hcc() -> tuple[hp.Model, hp.Experiment]:
     model = hp.load_model("hcc")
     states = hp.compile_model(model, []).states
     arm = hp.Arm(id="sorafenib", interventions=(hp.load_drug("sorafenib").bath("5 uM"),))
-    reading = Reading(names=tuple(states), at=tuple(np.linspace(0.0, 4320.0, 11)))
+    reading = hp.TimeCourse(of=tuple(states), at=tuple(np.linspace(0.0, 4320.0, 11)))
     return model, hp.Experiment(id="hcc", arms=(arm,), assay=reading, cell_line=hp.load_cell_line("HepG2"))
 
 

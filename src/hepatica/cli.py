@@ -118,17 +118,18 @@ def simulate(
         float | None, typer.Option(help="Draw every parameter around its value, log-normal with this sd of ln.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 1,
-    rtol: Annotated[float, typer.Option(help="Relative tolerance.")] = 1e-6,
+    rtol: Annotated[float | None, typer.Option(help="Relative tolerance; 1e-5 when not given.")] = None,
     threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
     out: Annotated[Path | None, typer.Option(help="FILE.nc or FILE.csv; printed as CSV when not given.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted FILE.nc.")] = False,
 ) -> None:
     """Simulate any model, once or for many parameter sets."""
     from hepatica.course import plan_course, write_course
+    from hepatica.solver import Tolerances
 
     course = plan_course(
         model, until=until, points=points, of=tuple(n.strip() for n in of.split(",") if n.strip()), given=tuple(given or ()),
-        draws=draws, sigma=sigma, seed=seed, rtol=rtol,
+        draws=draws, sigma=sigma, seed=seed, tolerances=None if rtol is None else Tolerances(rtol=rtol),
     )  # fmt: skip
     try:
         with _progress() as progress:

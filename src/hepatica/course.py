@@ -14,7 +14,7 @@ from hepatica.ensemble import Ensemble, draw_around, draw_prior
 from hepatica.errors import InputError, NotFoundError, StorageError, did_you_mean
 from hepatica.experiment import Arm, Experiment
 from hepatica.failed import failures
-from hepatica.library import load_model, load_wirings
+from hepatica.library import list_models, load_model, load_wirings
 from hepatica.model import Model
 from hepatica.solver import Tolerances
 from hepatica.streaming import simulate_blocks, stored_draws, write_blocks, write_table
@@ -41,8 +41,8 @@ class Course:
     draws, sigma, seed
         Parameter sets: none of them drawn where ``draws`` is 0; else from the priors, or around the model's values where there is a
         ``sigma``.
-    rtol
-        Relative tolerance.
+    tolerances
+        Accuracy.
     """
 
     model: Model
@@ -51,7 +51,7 @@ class Course:
     draws: int
     sigma: float | None
     seed: int
-    rtol: float
+    tolerances: Tolerances
 
     @property
     def size(self) -> int:
@@ -75,7 +75,8 @@ class Course:
             return None
         if self.sigma is not None:
             return draw_around(self.model, draws, sigma=self.sigma, seed=self.seed, start=start)
-        wirings = load_wirings(self.model.id) if self.model.id == "hcc" else ()
+        own = not self.model.foreign and self.model.id in list_models()
+        wirings = load_wirings(self.model.id) if own else ()
         return draw_prior(self.model, draws, seed=self.seed, start=start, wirings=wirings)
 
     def _with_given(self, ensemble: Ensemble | None) -> Ensemble | None:
@@ -102,7 +103,7 @@ class Failed:
 
 def plan_course(
     name: str, *, until: float, points: int, of: Sequence[str] = (), given: Sequence[str] = (), draws: int = 0,
-    sigma: float | None = None, seed: int = 1, rtol: float = 1e-6,
+    sigma: float | None = None, seed: int = 1, tolerances: Tolerances | None = None,
 ) -> Course:  # fmt: skip
     """Read a model, and say what is to be simulated.
 
@@ -116,7 +117,7 @@ def plan_course(
         What is read; everything when empty.
     given
         Texts ``NAME=VALUE``.
-    draws, sigma, seed, rtol
+    draws, sigma, seed, tolerances
         As in :class:`Course`.
 
     Raises
@@ -137,7 +138,8 @@ def plan_course(
         raise InputError(f"model '{model.id}' has no priors to draw from; give --sigma too, such as --sigma 0.5.")
     return Course(
         model=model, readings=TimeCourse(at=tuple(np.linspace(0.0, until, points).tolist()), of=tuple(of)),
-        given=dict(_assignment(text, model) for text in given), draws=draws, sigma=sigma, seed=seed, rtol=rtol,
+        given=dict(_assignment(text, model) for text in given), draws=draws, sigma=sigma, seed=seed,
+        tolerances=tolerances or Tolerances(),
     )  # fmt: skip
 
 
@@ -195,7 +197,7 @@ def write_course(
     done = stored_draws(path) if path is not None and resume else 0
     failed = _Counting(course.size, done, progress)
     ready = simulate_blocks(
-        course.model, course.experiment, course.blocks(done), threads=threads, tolerances=Tolerances(rtol=course.rtol)
+        course.model, course.experiment, course.blocks(done), threads=threads, tolerances=course.tolerances
     )
     if done >= course.size:
         return failed.result

@@ -1,6 +1,7 @@
 import ctypes
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from scipy.integrate import solve_ivp
 from hepatica.compiler import Kernel, compile_model
 from hepatica.compiler.kernel import TABLEAUX, Tableau
 from hepatica.compiler.reference import Reference
+from hepatica.errors import InputError
 from hepatica.model import TIME, Apply, Number, Symbol
 from hepatica.solver import (
     Operation,
@@ -314,3 +316,19 @@ def test_the_control_loop_is_known_to_be_ready_once_it_was_compiled(
     assert loop_is_ready()
     monkeypatch.setenv("HEPATICA_CACHE", str(tmp_path))
     assert not loop_is_ready()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"rtol": 0.0}, "the relative tolerance is 0.0"),
+        ({"rtol": float("nan")}, "the relative tolerance is nan"),
+        ({"atol": -1.0}, "the absolute tolerance is -1.0"),
+        ({"atol": float("inf")}, "the absolute tolerance is inf"),
+        ({"limit": 0}, "the limit is 0 steps"),
+        ({"method": "euler"}, "there is no method 'euler'; known: rodas4, rodas5p"),
+    ],
+)
+def test_tolerances_that_make_no_sense_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Tolerances(**given)

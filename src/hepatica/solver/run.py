@@ -1,6 +1,7 @@
 """Tasks -> trajectories, over threads."""
 
 import ctypes
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.compiler.kernel import CLOCK, TABLEAUX, Kernel, Tableau
+from hepatica.errors import InputError
 from hepatica.solver.calls import FLUSH, RESTORE
 from hepatica.solver.drive import LEAST, advance
 from hepatica.solver.notes import NO_RECORD
@@ -48,6 +50,11 @@ class Tolerances:
         Relative change over such a step that still counts as none.
     method
         ``rodas4`` or ``rodas5p``; by default Rodas4 where rtol is 1e-4 or looser, else Rodas5P.
+
+    Raises
+    ------
+    InputError
+        When a number is out of range, or there is no such method.
     """
 
     rtol: float = 1e-5
@@ -56,6 +63,16 @@ class Tolerances:
     settle: float = 1e5
     drift: float = 1e-9
     method: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rtol < 1:
+            raise InputError(f"the relative tolerance is {self.rtol}; expected a number between 0 and 1, such as 1e-5.")
+        if self.atol is not None and not 0 <= self.atol < math.inf:
+            raise InputError(f"the absolute tolerance is {self.atol}; expected a finite number, zero or more.")
+        if self.limit < 1:
+            raise InputError(f"the limit is {self.limit} steps; expected at least one.")
+        if self.method is not None and self.method not in TABLEAUX:
+            raise InputError(f"there is no method '{self.method}'; known: {', '.join(sorted(TABLEAUX))}.")
 
     def share(self, *, settling: bool) -> float:
         """Give the absolute tolerance as a part of the largest state; zero where it is given as a number."""
