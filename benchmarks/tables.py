@@ -49,7 +49,8 @@ def to_markdown(results: dict[str, Any]) -> str:
         _throughput(models, peers),
         "A single run:",
         _latency(models, peers),
-        "Compiling or loading, and what two threads gain over one, beside what a loop of arithmetic gains from them:",
+        "Compiling or loading; what two threads gain over one, beside what a loop of arithmetic gains from them; and the part of "
+        "the lanes that had no trajectory to follow, the most that narrower kernels for the last trajectories could save:",
         _loading(models, peers),
         "How each figure was taken:",
         _conditions(models),
@@ -82,12 +83,19 @@ def _latency(models: list[dict[str, Any]], peers: list[str]) -> str:
 
 
 def _loading(models: list[dict[str, Any]], peers: list[str]) -> str:
-    head = ["model", "hepatica, s", *(f"{p}, s" for p in peers), "hepatica cached, ms", "two threads (arithmetic loop)"]
+    head = [
+        "model",
+        "hepatica, s",
+        *(f"{p}, s" for p in peers),
+        "hepatica cached, ms",
+        "two threads (arithmetic loop)",
+        "lanes idle",
+    ]
     rows = [head]
     for r in models:
         ours, engines = r["engines"]["hepatica"], r["engines"]
         load = [_number(engines.get(p, {}).get("load_s")) for p in ("hepatica", *peers)]
-        rows.append([r["title"], *load, _number(ours.get("reload_ms")), _threads(ours)])
+        rows.append([r["title"], *load, _number(ours.get("reload_ms")), _threads(ours), _idle(ours)])
     return to_table(rows)
 
 
@@ -116,6 +124,10 @@ def _threads(ours: dict[str, Any]) -> str:
     if "two_threads" not in ours:
         return "-"
     return f"{ours['two_threads']:.2f} ({ours['two_loops']:.2f})"
+
+
+def _idle(ours: dict[str, Any]) -> str:
+    return f"{1.0 - ours['full_lanes']:.1%}" if "full_lanes" in ours else "-"
 
 
 def to_table(rows: list[list[Any]]) -> str:

@@ -116,10 +116,33 @@ def test_an_event_may_be_triggered_by_an_algebraic_variable(level: float, rtol: 
 
 @pytest.mark.parametrize("at", [np.linspace(0.01, 2.0, 50), np.array([0.0, 0.0, 0.3, 0.3, 1.7, 2.0])])
 def test_readings_satisfy_the_rule(at: np.ndarray) -> None:
-    """The dense output of algebraic variables has a lower order than that of the others, so that steps end at readings."""
+    """The dense output of algebraic variables has a lower order than that of the others, so that they are solved for."""
     run = follow("x = 1; x' = x; y = 0; 0 = y - x*x;", at, tolerances=Tolerances(rtol=1e-8, atol=1e-8))
     np.testing.assert_allclose(run["y"], np.exp(2.0 * at), rtol=20e-8)
     np.testing.assert_allclose(run["y"], run["x"] ** 2, rtol=2e-8)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 1; x' = x; y = 0; 0 = y - x*x;",
+        "x = 1; x' = 0.5*x; y = 0; n = 0; 0 = y*y*y - x - time; E: at (y > 1.5): n = time; F: at (time >= 1): x = 2;",
+    ],
+)
+def test_results_do_not_depend_on_the_output_grid(text: str) -> None:
+    coarse = np.array([0.1, 0.9, 1.0, 1.4, 2.0])
+    fine = np.unique(np.concatenate([coarse, np.linspace(0.0, 2.0, 83)]))
+    few, many = follow(text, coarse), follow(text, fine)
+    for name in {"x", "y"}:
+        np.testing.assert_array_equal(many[name][np.searchsorted(fine, coarse)], few[name])
+
+
+def test_a_rule_without_a_solution_stops_a_run_with_a_status() -> None:
+    """``y*y = 1 - x`` until x, which grows as t, is one: nothing is read from there on, whatever lies before."""
+    run = follow("x = 0; x' = 1; y = 1; 0 = y*y + x - 1;", np.array([0.5, 0.75, 0.96, 1.5, 3.0]))
+    assert run.status not in {Status.OK, Status.NOT_RUN}
+    np.testing.assert_allclose(run["y"][:3], [np.sqrt(0.5), 0.5, 0.2], rtol=1e-4)
+    assert np.isnan(run["y"][3:]).all()
 
 
 def test_a_reading_beside_an_event_is_no_step_of_its_own() -> None:

@@ -1,4 +1,6 @@
 import ctypes
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -280,6 +282,32 @@ def test_rescue_gives_up_on_what_has_no_solution() -> None:
     before = run.status.copy()
     assert rescue(kernel, plan, each(1), base, np.array([0.5, 2.0]), None, run, Tolerances()) == 0
     assert (run.status == before).all()
+
+
+def test_every_reading_of_a_failed_task_is_written(stiff: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was in the memory of the output before."""
+    monkeypatch.setattr(np, "empty", lambda shape, *kind: np.full(shape, 77.0, *kind))
+    base = spread(stiff, 40)
+    base[::3, 0] = np.nan
+    run = integrate(stiff, NOTHING, each(40), base, TIMES, tolerances=Tolerances(limit=30))
+    assert {Status.BAD_INPUT, Status.STEP_LIMIT} <= set(run.status)
+    assert not (run.values == 77.0).any()
+    for values, status in zip(run.values, run.status, strict=True):
+        assert np.isnan(values).any() == (status != Status.OK)
+
+
+def test_threads_stay_and_a_fork_has_its_own(stiff: Kernel) -> None:
+    def names() -> set[str]:
+        return {t.name for t in threading.enumerate() if t.name.startswith("hepatica")}
+
+    integrate(stiff, NOTHING, each(20), spread(stiff, 20), TIMES, threads=2)
+    before = names()
+    integrate(stiff, NOTHING, each(20), spread(stiff, 20), TIMES, threads=2)
+    assert before == names()
+    if (child := os.fork()) == 0:
+        run = integrate(stiff, NOTHING, each(20), spread(stiff, 20), TIMES, threads=2)
+        os._exit(int((run.status != Status.OK).any()))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_progress_is_told_and_an_interrupt_stops(stiff: Kernel) -> None:

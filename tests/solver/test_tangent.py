@@ -321,7 +321,8 @@ def test_a_step_of_which_only_a_part_was_kept(method: str) -> None:
     states = np.ascontiguousarray(np.array(frozen.visited).real)
     want = by_complex_step(case, frozen, 0)
 
-    directions, notes = case.directions, Rows(*rows[:4], states, rows[5], len(case.kernel.parameters))
+    solved = np.zeros((0, 0, 3))
+    directions, notes = case.directions, Rows(*rows[:4], states, rows[5], solved, len(case.kernel.parameters))
     space = TangentSpace(case.kernel, case.tangent, tableau, directions)
     out = np.full((1, 1, 4, directions.count), np.nan)
     queue, events = np.zeros(1, np.int64), events_of(case.kernel)

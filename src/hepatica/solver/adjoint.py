@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.compiler.kernel import Adjoint, Kernel
-from hepatica.solver.adjoint_jumps import leave_jump, leave_segment, note_after
+from hepatica.solver.adjoint_jumps import leave_jump, leave_segment, note_after, pull_solution
 from hepatica.solver.adjoint_space import (
     BAR,
     BLEND,
@@ -135,10 +135,12 @@ def _find_steps(
 
 
 @compiled
-def _pull_readings(task: Any, at: Any, rows: Any, run: Any, slopes: Any, code: Any, data: Any, a: Any) -> None:
+def _pull_readings(
+    task: Any, at: Any, rows: Any, run: Any, differential: int, slopes: Any, code: Any, data: Any, a: Any
+) -> None:
     """Add the adjoints of what was read within the steps to those of their stages."""
     order, where, when, timer = rows.order, rows.where, rows.when, run.timer
-    lanes = task.shape[0]
+    lanes, algebraic = task.shape[0], differential < a.y.shape[0]
     reading, lowest = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
     want = False
     for lane in range(lanes):
@@ -163,8 +165,17 @@ def _pull_readings(task: Any, at: Any, rows: Any, run: Any, slopes: Any, code: A
             for lane in range(lanes):
                 if a.mask[lane] > 0.0:
                     a.point[timer, lane] = run.times[reading[lane]]
+        for lane in range(lanes if algebraic else 0):
+            for v in range(a.y.shape[0] if a.mask[lane] > 0.0 else 0):
+                a.point[v, lane] = rows.solved[task[lane], reading[lane], v]
         a.qb[:] = 0.0
         call5(code[OBSERVE_PULL], (data[POINT], data[P], data[SO], data[POINT_BAR], data[QB]))
+        if algebraic:  # which takes the place of what the pull of the steps needs
+            y, lu, observed = a.y.copy(), a.lu.copy(), a.qb.copy()
+            a.y[:] = a.point
+            pull_solution(differential, a.point_bar, code, data, a)
+            a.qb[:] += observed
+            a.y[:], a.lu[:] = y, lu
         call5(code[UNBLEND], (data[POINT_BAR], data[OM], data[MASK], data[YB], data[UB]))
         for lane in range(lanes):
             if a.mask[lane] > 0.0:
@@ -195,7 +206,7 @@ def pull_back(code: Any, data: Any, a: Any, rows: Any, queue: Any, run: Any, eve
         a.yb[:] = 0.0
         a.ub[:] = 0.0
         call5(code[UNBLEND], (data[BAR], data[OM], data[MASK], data[YB], data[UB]))
-        _pull_readings(task, at, rows, run, ends.slopes, code, data, a)
+        _pull_readings(task, at, rows, run, events.differential, ends.slopes, code, data, a)
         call14(
             code[PULL],
             (data[Y], data[P], data[IH], data[LU], data[U], data[X], data[YB], data[UB], data[XB], data[M], data[V], data[SP],

@@ -182,18 +182,29 @@ def _leave_turn(lane: int, which: int, code: Any, data: Any, a: Any) -> None:
 
 
 @compiled
-def _leave_solution(lane: int, differential: int, code: Any, data: Any, a: Any) -> None:
-    """The adjoint of the algebraic states as functions of the differential ones."""
+def pull_solution(differential: int, bar: Any, code: Any, data: Any, a: Any) -> None:
+    """The adjoint ``bar`` (state, lane) of algebraic states as functions of the differential ones, at ``y``.
+
+    What the parameters have of it is left in ``qb``.
+    """
     a.ihg[:] = HELD
     call5(code[FACTOR], (data[Y], data[P], data[IHG], data[LU], data[W]))
-    for v in range(a.bar.shape[0]):
-        a.m[0, v, lane] = 0.0 if v < differential else a.bar[v, lane]
+    a.m[0] = bar
+    a.m[0, :differential] = 0.0
     call2(code[SOLVE], (data[LU], data[M]))
-    for v in range(differential):
-        a.m[0, v, lane] = 0.0
+    a.m[0, :differential] = 0.0
     a.qb[:] = 0.0
     call7(code[RHS_PULL], (data[Y], data[P], data[M], data[V], data[XB], data[QB], data[W]))
+    for v in range(bar.shape[0]):
+        for lane in range(bar.shape[1]):
+            bar[v, lane] = 0.0 if v >= differential else bar[v, lane] + a.xb[0, v, lane]
+
+
+@compiled
+def _leave_solution(lane: int, differential: int, code: Any, data: Any, a: Any) -> None:
+    bar = a.bar.copy()
+    pull_solution(differential, bar, code, data, a)
     for v in range(a.bar.shape[0]):
-        a.bar[v, lane] = 0.0 if v >= differential else a.bar[v, lane] + a.xb[0, v, lane]
+        a.bar[v, lane] = bar[v, lane]
     for v in range(a.pb.shape[0]):
         a.pb[v, lane] += a.qb[v, lane]

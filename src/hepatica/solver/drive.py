@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from hepatica.solver.calls import (
+    AT,
     COMMIT,
+    DENSE,
     DRIFT,
     DRIFTS,
     ERR,
@@ -42,7 +44,7 @@ from hepatica.solver.calls import (
     call8,
     compiled,
 )
-from hepatica.solver.events import NEAR_ZERO, begin_watch, first_change, slid, slide, turn
+from hepatica.solver.events import NEAR_ZERO, begin_watch, first_change, slid, slide, solve_algebraic, turn
 from hepatica.solver.locate import locate, truncate
 from hepatica.solver.notes import ENTERED, STEPPED, TURNED, note
 from hepatica.solver.past import begin_past, remember
@@ -56,7 +58,6 @@ SET_TO, SCALE, ADD = 0, 1, 2
 TINY_STEP = 1e-13  # relative to time: below it, time does not move any more
 FIRST_STEP = 1e-6
 SMALLEST_TIME = 1e-15
-BESIDE = 1e-9  # of two times: how near counts as the same, relatively
 LAST_STEPS = 32  # of which an accepted one tells which state does not settle
 LEAST = 1e-290
 """Absolute tolerance where nothing is there yet."""
@@ -146,7 +147,7 @@ def _first_step(ratio: float) -> Any:
 @compiled
 def _refill(
     following: int, active: int, state: Any, tasks: Any, base: Any, y0: Any, plan: Any, timer: int, code: Any, data: Any,
-    arrays: Any, watch: Any, past: Any, status: Any, progress: Any, record: Any,
+    arrays: Any, watch: Any, past: Any, out: Any, status: Any, progress: Any, record: Any,
 ) -> Any:  # fmt: skip
     """Give the next tasks to idle lanes; returns the next task, the busy lanes, and whether a lane needs a first step."""
     task, segment, k, count, t, end, fresh, rejected = (
@@ -162,6 +163,7 @@ def _refill(
             t[lane] = plan[1][segment[lane]]
             if not _begin(lane, r, tasks, base, y0, plan, timer, code, data, arrays, state, watch, record):
                 status[r], task[lane] = BAD, -1
+                _leave_unknown(out, r, 0)
                 progress[0] += 1
                 continue
             if timer >= 0:
@@ -174,6 +176,7 @@ def _refill(
                 failed = turn(lane, t[lane], arrays, watch, code, data, state, record)
                 if failed != OK:
                     status[r] = failed
+                    _leave_unknown(out, r, 0)
                     progress[0] += 1
                     task[lane] = -1
                     continue
@@ -184,6 +187,14 @@ def _refill(
             k[lane] = -1
         any_fresh = any_fresh or fresh[lane]
     return following, active, any_fresh
+
+
+@compiled
+def _leave_unknown(out: Any, r: int, first: int) -> None:
+    """Nothing is known of a failed task from reading ``first`` on."""
+    for j in range(first, out.shape[1]):
+        for v in range(out.shape[2]):
+            out[r, j, v] = np.nan
 
 
 @compiled
@@ -200,26 +211,11 @@ def _end_of(segment: int, arm: int, plan: Any) -> Any:
 
 
 @compiled
-def _next_reading(first: int, now: float, stop: float, times: Any) -> Any:
-    """Give the time at which a step of algebraic equations must end, since between steps they hold less accurately.
-
-    Next to where a step begins or ends anyway they do hold, and a step as short as that could not be taken.
-    """
-    for j in range(max(first, 0), times.shape[0]):
-        if times[j] > now + BESIDE * abs(now):
-            return times[j] if times[j] < stop - BESIDE * abs(times[j]) else np.inf
-    return np.inf
-
-
-@compiled
-def _step(
-    state: Any, arrays: Any, times: Any, watch: Any, past: Any, pace: Any, gamma: float, code: Any, data: Any
-) -> None:
+def _step(state: Any, arrays: Any, watch: Any, past: Any, pace: Any, gamma: float, code: Any, data: Any) -> None:
     """Step all lanes, fresh ones paced first where asked; then ``err`` holds the error norms, ``ok`` which lanes accept."""
     task, t, h, end, fresh, ok, reach, part, stop = (
         state[0], state[4], state[5], state[6], state[7], state[9], state[10], state[11], state[13],
     )  # fmt: skip
-    k, algebraic = state[2], watch[0][7] > 0
     s, p, ih, ihg, err = arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]
     mask, tol = arrays[5], arrays[13]
     lanes = task.shape[0]
@@ -231,8 +227,6 @@ def _step(
     for lane in range(lanes):
         # land on the end of a segment, and on known events, exactly; a sliver of a step before it is taken along
         stop[lane] = min(end[lane], min(watch[9][lane], watch[10][lane]))
-        if algebraic:
-            stop[lane] = min(stop[lane], _next_reading(k[lane], t[lane], stop[lane], times))
         h[lane] = min(h[lane], past[2][lane])
         if t[lane] + 1.0001 * h[lane] >= stop[lane]:
             h[lane] = stop[lane] - t[lane]
@@ -257,12 +251,16 @@ def _due(accepted: bool, next_reading: int, times: Any, reach: float) -> Any:  #
 
 
 @compiled
-def _read(state: Any, arrays: Any, times: Any, timer: int, code: Any, data: Any, out: Any) -> None:
+def _read(
+    state: Any, arrays: Any, times: Any, watch: Any, timer: int, code: Any, data: Any, out: Any, record: Any
+) -> None:
     """Read the observables wherever an accepted step passed a reading time."""
     k, ok, reach = state[2], state[9], state[10]
     for lane in range(ok.shape[0]):
         if _due(ok[lane], k[lane], times, reach[lane]):
-            if arrays[15][0]:
+            if watch[0][7] > 0:
+                _read_solved(state, arrays, times, watch, timer, code, data, out, record)
+            elif arrays[15][0]:
                 _read_rows(state, arrays, times, code, data, out)
             else:
                 _read_lanes(state, arrays, times, timer, code, data, out)
@@ -310,6 +308,52 @@ def _read_lanes(state: Any, arrays: Any, times: Any, timer: int, code: Any, data
                     out[task[lane], k[lane], j] = obs[j, lane]
                 k[lane] += 1
                 want = want or _due(ok[lane], k[lane], times, reach[lane])
+
+
+@compiled
+def _read_solved(
+    state: Any, arrays: Any, times: Any, watch: Any, timer: int, code: Any, data: Any, out: Any, record: Any
+) -> None:
+    """Compute observables where algebraic equations hold: they are solved at each reading.
+
+    Between the ends of steps the continuous output of algebraic states is less accurate. A step without a solution at one of
+    its readings is rejected.
+    """
+    task, k, t, h, ok, reach, part, turned = (
+        state[0], state[2], state[4], state[5], state[9], state[10], state[11], state[12],
+    )  # fmt: skip
+    s, err, mask, theta, point, obs = arrays[0], arrays[4], arrays[5], arrays[6], arrays[7], arrays[8]
+    lanes, first, begun, stage = task.shape[0], k.copy(), s[:, 0].copy(), s[:, 2].copy()
+    call1(code[DENSE], (data[S],))
+    while True:
+        want = False
+        for lane in range(lanes):
+            theta[lane] = 0.0
+            if _due(ok[lane], k[lane], times, reach[lane]):
+                theta[lane], want = (times[k[lane]] - t[lane]) / h[lane], True
+        if not want:
+            break
+        call3(code[AT], (data[S], data[THETA], data[POINT]))
+        for lane in range(lanes):
+            if not _due(ok[lane], k[lane], times, reach[lane]):
+                continue
+            for v in range(s.shape[0]):
+                s[v, 0, lane] = times[k[lane]] if v == timer else point[v, lane]
+            if solve_algebraic(lane, arrays, watch, code, data) != OK:
+                ok[lane], err[lane], mask[lane], k[lane] = False, np.nan, -1.0, first[lane]
+                turned[lane], part[lane] = False, 1.0
+            for v in range(s.shape[0]):
+                point[v, lane] = s[v, 0, lane]
+        call3(code[OBSERVE], (data[POINT], data[P], data[OBS]))
+        for lane in range(lanes):
+            if _due(ok[lane], k[lane], times, reach[lane]):
+                for j in range(out.shape[2]):
+                    out[task[lane], k[lane], j] = obs[j, lane]
+                for v in range(s.shape[0] if record[5].shape[0] > 0 else 0):
+                    record[5][task[lane], k[lane], v] = point[v, lane]
+                k[lane] += 1
+        s[:, 0] = begun
+    s[:, 2] = stage
 
 
 @compiled
@@ -403,7 +447,6 @@ def advance(
     t, reach, part, stop = np.zeros(lanes), np.zeros(lanes), np.ones(lanes), np.full(lanes, np.inf)
     state = (task, segment, k, count, t, h, end, fresh, rejected, ok, reach, part, turned, stop)
     following, active, idle, pace = 0, 0, True, False
-    limit += times.shape[0] if watch[0][7] > 0 else 0  # a step more for each reading
     while True:
         if idle:
             following, active, pace = _refill(
@@ -420,6 +463,7 @@ def advance(
                 arrays,
                 watch,
                 past,
+                out,
                 status,
                 progress,
                 record,
@@ -427,7 +471,7 @@ def advance(
             idle = False
         if active == 0:
             break
-        _step(state, arrays, times, watch, past, pace, gamma, code, data)
+        _step(state, arrays, watch, past, pace, gamma, code, data)
         pace = False
         counts[0] += 1
         counts[1] += active
@@ -435,7 +479,7 @@ def advance(
             call3(code[DRIFT], (data[S], data[TOL], data[DRIFTS]))
         if looking:
             locate(state, arrays, watch, timer, code, data)
-        _read(state, arrays, times, timer, code, data, out)
+        _read(state, arrays, times, watch, timer, code, data, out, record)
         if past[3][0] > 0:
             remember(state, arrays, past, timer, code, data)
         if looking:
@@ -485,6 +529,7 @@ def advance(
             if done or failed != OK or progress[0] < 0:
                 if done or failed != OK:
                     status[r] = failed
+                    _leave_unknown(out, r, k[lane])
                 if failed == OK:
                     culprit[r] = -1
                 elif failed != NO_STEADY or culprit[r] < 0:

@@ -103,11 +103,15 @@ def _newton(lane: int, inverse: float, arrays: Any, watch: Any, code: Any, data:
 
 @compiled
 def settle_algebraic(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
-    """Bring fast reactions to rest, then solve the algebraic equations for the algebraic states (Newton's method)."""
+    """Bring fast reactions to rest, then solve the algebraic equations for the algebraic states."""
     if watch[0][8] > 0:
         _rest_fast(lane, arrays, watch, code, data)
-    if watch[0][7] == 0:
-        return OK
+    return solve_algebraic(lane, arrays, watch, code, data) if watch[0][7] > 0 else OK
+
+
+@compiled
+def solve_algebraic(lane: int, arrays: Any, watch: Any, code: Any, data: Any) -> Any:
+    """Solve the algebraic equations for the algebraic states of a lane (Newton's method); the first stages are lost."""
     last = np.inf
     for _ in range(MOST_NEWTON):
         change = _newton(lane, HELD, arrays, watch, code, data)

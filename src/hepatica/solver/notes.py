@@ -12,16 +12,19 @@ STEPPED, ENTERED, TURNED, TRIGGERED, ASSIGNED, SOLVED = range(6)  # kinds
 """A step; the start of a segment; a change of conditions, of which ``which`` was first; the trigger of an event, whose new
 values are computed; their assignment; the solution of the algebraic equations. The state is that before, but after solving."""
 
-NO_RECORD = (np.zeros(2, np.int64), np.zeros((0, 5), np.int64), np.zeros((0, 3)), np.zeros((0, 0)), np.zeros((0, 0)))
+NO_RECORD = (
+    np.zeros(2, np.int64), np.zeros((0, 5), np.int64), np.zeros((0, 3)), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0, 0)),
+)  # fmt: skip
 
 
 @compiled
 def note(record: Any, state: Any, lane: int, kind: int, which: int, h: float, kept: float, values: Any, p: Any) -> None:
     """Add a row: where, when, the states ``values[:, lane]``, and what is hidden behind the parameters.
 
-    ``record[0]`` holds the number of rows, and that of the parameters.
+    ``record[0]`` holds the number of rows, and that of the parameters; ``record[5]`` (task, time, state) takes what was read
+    at where algebraic equations were solved.
     """
-    cursor, where, when, states, hidden = record
+    cursor, where, when, states, hidden, _solved = record
     if where.shape[0] == 0:
         return
     row = cursor[0]

@@ -49,6 +49,12 @@ class Record:
         self.cursor = np.array([0, len(kernel.parameters)], np.int64)
         self.where, self.when = np.zeros((0, 5), np.int64), np.zeros((0, 3))
         self.states, self.hidden = np.zeros((0, len(kernel.states))), np.zeros((0, kernel.conditions.hidden))
+        self.solved, self.algebraic = np.zeros((0, 0, len(kernel.states))), kernel.differential < len(kernel.states)
+
+    def reserve_readings(self, tasks: int, times: int) -> None:
+        """Make room for the states in which algebraic equations are read, if there are any."""
+        if self.algebraic:
+            self.solved = np.full((tasks, times, self.solved.shape[2]), np.nan)
 
     def reserve(self, rows: int) -> None:
         """Make room for so many rows; what was recorded is forgotten."""
@@ -58,9 +64,9 @@ class Record:
             self.states, self.hidden = (np.empty((rows, a.shape[1])) for a in (self.states, self.hidden))
 
     @property
-    def arrays(self) -> tuple[Indices, Indices, Array, Array, Array]:
+    def arrays(self) -> tuple[Indices, Indices, Array, Array, Array, Array]:
         """As the control loop writes them."""
-        return self.cursor, self.where, self.when, self.states, self.hidden
+        return self.cursor, self.where, self.when, self.states, self.hidden, self.solved
 
     def by_task(self, tasks: int) -> Rows:
         """Give the notes sorted by task."""
@@ -68,7 +74,7 @@ class Record:
         task = self.where[:used, TASK]
         order = np.argsort(task, kind="stable").astype(np.int64)
         offsets = np.searchsorted(task[order], np.arange(tasks + 1)).astype(np.int64)
-        return Rows(order, offsets, self.where, self.when, self.states, self.hidden, int(self.cursor[1]))
+        return Rows(order, offsets, self.where, self.when, self.states, self.hidden, self.solved, int(self.cursor[1]))
 
 
 def run_recorded(
@@ -77,6 +83,7 @@ def run_recorded(
 ) -> None:  # fmt: skip
     """Integrate tasks as :func:`~hepatica.solver.run.integrate` does, recorded; again with more room where there was too little."""
     record.reserve(max(ROWS_A_TASK * len(tasks), len(record.where)))
+    record.reserve_readings(len(tasks), len(times))
     before = counts.copy()
     while True:
         advance(
@@ -88,7 +95,7 @@ def run_recorded(
         if needed <= len(record.where) or flag[0] < 0:
             return
         record.reserve(int(needed * ROOM))
-        out[:], status[:], stopped[:], flag[0] = np.nan, int(Status.NOT_RUN), 0.0, 0
+        status[:], stopped[:], flag[0] = int(Status.NOT_RUN), 0.0, 0
         counts[:] = before
 
 

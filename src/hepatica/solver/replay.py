@@ -16,7 +16,8 @@ Indices = NDArray[np.int64]
 class Rows(NamedTuple):
     """Notes of some tasks: those of a task are ``order[offsets[task]:offsets[task + 1]]``, in the order of time.
 
-    ``parameters``: how many stand before what was hidden.
+    ``solved`` (task, time, state): what was read at where algebraic equations were solved. ``parameters``: how many stand
+    before what was hidden.
     """
 
     order: Indices
@@ -25,6 +26,7 @@ class Rows(NamedTuple):
     when: Array
     states: Array
     hidden: Array
+    solved: Array
     parameters: int
 
 

@@ -2,10 +2,12 @@
 
 import ctypes
 import math
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -150,7 +152,6 @@ def integrate(
     def work(
         space: Workspace, part: slice, status: NDArray[np.int8], counts: NDArray[np.int64], flag: NDArray[np.int64]
     ) -> None:
-        out[part] = np.nan  # by each thread for itself: touching new memory takes as long as some steps
         advance(
             space.code, space.data, space.arrays, tasks[part], base, rows, tables_of(kernel, plan), times, tol.tableau.order,
             tol.tableau.gamma, error_slot(tol.tableau), tol.limit, timer_of(kernel), space.watch, space.memory, 0.0, 0.0,
@@ -249,21 +250,31 @@ def spread(
     if threads == 1 and progress is None:
         worker(0)
         return status, counts.sum(axis=0)
-    with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(worker, me) for me in range(threads)]
-        try:
-            while wait(futures, timeout=0.2).not_done:
-                if progress is not None:
-                    progress(int(finished.sum() + sum(max(0, f[0]) for f in flags)), total)
-        except BaseException:  # an interrupt above all: stop the machine code, which no signal reaches, and pass it on
-            for flag in flags:
-                flag[0] = -1
-            raise
-        for future in futures:
-            future.result()
+    futures = [_pool(threads).submit(worker, me) for me in range(threads)]
+    try:
+        while wait(futures, timeout=0.2).not_done:
+            if progress is not None:
+                progress(int(finished.sum() + sum(max(0, f[0]) for f in flags)), total)
+    except BaseException:  # an interrupt above all: stop the machine code, which no signal reaches, and pass it on
+        for flag in flags:
+            flag[0] = -1
+        wait(futures)
+        raise
+    for future in futures:
+        future.result()
     if progress is not None:
         progress(total, total)
     return status, counts.sum(axis=0)
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Give threads that stay: starting them would take as long as some dozens of trajectories."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="hepatica")
+
+
+if hasattr(os, "register_at_fork"):  # a fork has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 @contextmanager

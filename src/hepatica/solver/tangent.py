@@ -18,7 +18,14 @@ from hepatica.solver.record import Record, longest_first, run_recorded, tasks_at
 from hepatica.solver.replay import Run, events_of, load_row, reading_weights, set_weights
 from hepatica.solver.run import Progress, Tolerances, spread, timer_of
 from hepatica.solver.status import Status
-from hepatica.solver.tangent_jumps import add_sources, cross_jump, end_jump, enter_segment
+from hepatica.solver.tangent_jumps import (
+    add_sources,
+    begin_solution,
+    cross_jump,
+    end_jump,
+    enter_segment,
+    solve_tangents,
+)
 from hepatica.solver.tangent_space import (
     BLEND,
     COMBINE,
@@ -124,20 +131,11 @@ def _blend(lane: int, block: int, to: Any, code: Any, data: Any, shape: Any) -> 
 
 @compiled
 def _read(
-    lane: int,
-    row: int,
-    lowest: int,
-    rows: Any,
-    run: Any,
-    tables: Any,
-    seeds: Any,
-    code: Any,
-    data: Any,
-    a: Any,
-    out: Any,
-) -> None:
+    lane: int, task: int, row: int, lowest: int, differential: int, rows: Any, run: Any, tables: Any, seeds: Any, code: Any,
+    data: Any, a: Any, out: Any,
+) -> None:  # fmt: skip
     """The tangents of what was read within a step, ``out`` (time, observable, direction)."""
-    when, entries = rows.when, tables.observed
+    when, entries, algebraic = rows.when, tables.observed, differential < a.y.shape[0]
     used, column, direction, weight = seeds
     wide, count = a.du.shape[3], out.shape[2]
     for k in range(lowest, rows.where[row, READINGS]):
@@ -145,10 +143,18 @@ def _read(
         call4(code[BLEND], (data[Y], data[U], data[OM], data[POINT]))
         if run.timer >= 0:
             a.point[run.timer, lane] = run.times[k]
+        for v in range(a.y.shape[0] if algebraic else 0):
+            a.point[v, lane] = rows.solved[task, k, v]
         call3(code[OBSERVE], (data[POINT], data[P], data[OBSERVED]))
         out[k] = 0.0
+        if algebraic:  # which takes the place of what the next lanes' steps need
+            kept = (a.y.copy(), a.lu.copy(), a.x[0].copy(), a.u[0].copy(), a.a[0].copy(), a.q[0].copy(), a.f[0].copy())
+            a.y[:] = a.point
+            jacobian = begin_solution(code, data, a)
         for block in range(a.du.shape[0]):
             _blend(lane, block, data[DO], code, data, a.du.shape)
+            if algebraic:
+                solve_tangents(lane, block, differential, a.do, jacobian, tables, seeds, code, data, a)
             first, last = block * wide, min(count, (block + 1) * wide)
             for e in range(entries.shape[0]):
                 if entries[e, 1] == 0:
@@ -161,6 +167,8 @@ def _read(
                 for t in range(used[lane]):
                     if column[lane, t] == entries[e, 2]:
                         out[k, entries[e, 0], direction[lane, t]] += a.observed[e, lane] * weight[lane, t]
+        if algebraic:
+            a.y[:], a.lu[:], a.x[0], a.u[0], a.a[0], a.q[0], a.f[0] = kept
 
 
 @compiled
@@ -209,7 +217,9 @@ def push_forward(
             row = rows.order[at[lane]]
             _step(lane, tables, seeds, code, data, a)
             lowest = rows.where[rows.order[at[lane] - 1], READINGS]
-            _read(lane, row, lowest, rows, run, tables, seeds, code, data, a, out[task[lane]])
+            _read(
+                lane, task[lane], row, lowest, events.differential, rows, run, tables, seeds, code, data, a, out[task[lane]]
+            )  # fmt: skip
             set_weights(rows.when[row, KEPT], run.table, a.om, lane)
             for block in range(a.du.shape[0]):
                 _blend(lane, block, 0, code, data, a.du.shape)

@@ -192,7 +192,9 @@ def cross_jump(
             for d in range(a.news.shape[2]):
                 a.dy[lane, d // wide, events.targets[k], d % wide] = a.news[lane, k, d]
     elif kind == SOLVED:
-        _solve(lane, events.differential, tables, seeds, code, data, a)
+        jacobian = begin_solution(code, data, a)
+        for block in range(a.dy.shape[1]):
+            solve_tangents(lane, block, events.differential, a.dy[lane, block], jacobian, tables, seeds, code, data, a)
 
 
 @compiled
@@ -242,9 +244,8 @@ def _values(lane: int, event: int, events: Any, tables: Any, seeds: Any, code: A
 
 
 @compiled
-def _solve(lane: int, differential: int, tables: Any, seeds: Any, code: Any, data: Any, a: Any) -> None:
-    """The tangent of the algebraic states as functions of the differential ones."""
-    n, number = a.y.shape[0], 8 * lane
+def begin_solution(code: Any, data: Any, a: Any) -> Any:
+    """Take the factors and the derivatives that the tangents of algebraic states need, at ``y``; gives the Jacobian."""
     a.x[0] = a.y
     a.u[0] = 0.0
     a.ihg[:] = HELD
@@ -252,14 +253,31 @@ def _solve(lane: int, differential: int, tables: Any, seeds: Any, code: Any, dat
     call8(code[SLOPES], (data[X], data[U], data[D], data[P], data[A], data[Q], data[F], data[W]))
     jacobian = a.a[0].copy()
     a.a[0], a.q[0] = 0.0, 0.0  # what the sweep would add besides solving
-    for block in range(a.dy.shape[1]):
-        s, b = a.dy[lane, block], a.du[0, 0]
-        b[:] = 0.0
-        add_sources(lane, 0, block, tables, seeds, a.f, b)
-        add_jacobian(lane, tables.jacobian, jacobian, s, b)
-        b[:differential] = 0.0
-        a.dx[:] = 0.0
-        call6(code[SWEEP], (data[A] + number, data[Q] + number, data[LU] + number, data[DX], data[DX], data[DU]))
-        for v in range(differential, n):
-            for d in range(s.shape[1]):
-                s[v, d] += b[v, d]
+    return jacobian
+
+
+@compiled
+def solve_tangents(
+    lane: int,
+    block: int,
+    differential: int,
+    s: Any,
+    jacobian: Any,
+    tables: Any,
+    seeds: Any,
+    code: Any,
+    data: Any,
+    a: Any,
+) -> None:
+    """Make the tangents ``s`` (state, direction) of algebraic states those of functions of the differential ones."""
+    number, b, kept = 8 * lane, a.du[0, 0], a.du[0, 0].copy()
+    b[:] = 0.0
+    add_sources(lane, 0, block, tables, seeds, a.f, b)
+    add_jacobian(lane, tables.jacobian, jacobian, s, b)
+    b[:differential] = 0.0
+    a.dx[:] = 0.0
+    call6(code[SWEEP], (data[A] + number, data[Q] + number, data[LU] + number, data[DX], data[DX], data[DU]))
+    for v in range(differential, a.y.shape[0]):
+        for d in range(s.shape[1]):
+            s[v, d] += b[v, d]
+    b[:] = kept
