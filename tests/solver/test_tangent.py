@@ -14,6 +14,7 @@ from hepatica.solver.adjoint_space import AdjointSpace
 from hepatica.solver.notes import ENTERED, STEPPED
 from hepatica.solver.record import Doses, Record, doses_of, numbered, run_recorded
 from hepatica.solver.replay import Rows, Run, events_of, reading_weights
+from hepatica.solver.run import by_arm
 from hepatica.solver.tangent import Sensitivities, integrate_tangent, push_forward
 from hepatica.solver.tangent_space import Directions, TangentSpace
 from hepatica.solver.workspace import Workspace
@@ -163,11 +164,34 @@ def recorded(case: Problem, tol: Tolerances) -> Rows:
     space = Workspace(case.kernel, tol.tableau, tol.rtol, tol.atol)
     out = np.full((count, len(case.times), len(case.kernel.observables)), np.nan)
     run_recorded(
-        case.kernel, space, case.plan, case.tasks, case.base, np.zeros((1, len(case.kernel.states))), case.times, tol, record,
-        out, np.zeros(count, np.int8), np.zeros(2, np.int64), np.zeros(count), np.zeros(count, np.int64),
-        np.zeros(1, np.int64),
+        case.kernel, space, case.plan, case.tasks, case.base, np.zeros((1, len(case.kernel.states))),
+        by_arm(case.times, case.plan), tol, record, out, np.zeros(count, np.int8), np.zeros(2, np.int64), np.zeros(count),
+        np.zeros(count, np.int64), np.zeros(1, np.int64),
     )  # fmt: skip
     return record.by_task(count)
+
+
+def test_arms_may_be_read_at_different_times(case: Problem) -> None:
+    """What an arm has less of is infinite; what is read is, bit for bit, what it is where all are read at all times."""
+    whole = case.forward()
+    grid = np.full((2, len(case.times)), np.inf)
+    grid[0, :-1], grid[1, :1] = case.times[:-1], case.times[-1:]
+    apart = replace(case, times=grid)
+    some = apart.forward()
+    even = case.tasks[:, 0] == 0
+    for name in ("values", "slopes"):
+        got, want = getattr(some, name), getattr(whole, name)
+        np.testing.assert_array_equal(got[even, :-1], want[even, :-1])
+        np.testing.assert_array_equal(got[~even, 0], want[~even, -1])
+        assert np.isnan(got[even, -1]).all()
+        assert np.isnan(got[~even, 1:]).all()
+    run = integrate(case.kernel, case.plan, case.tasks, case.base, grid, tolerances=LOOSE)
+    np.testing.assert_array_equal(run.values, some.values)
+    weights = np.ones_like(whole.values)
+    weights[even, -1], weights[~even, :-1] = 0.0, 0.0
+    moved = np.zeros_like(weights)
+    moved[even], moved[~even, 0] = weights[even], weights[~even, -1]
+    np.testing.assert_allclose(apart.backward(moved).base, case.backward(weights).base, rtol=1e-12)
 
 
 def by_complex_step(case: Problem, frozen: Frozen, task: int) -> np.ndarray:
@@ -326,7 +350,15 @@ def test_a_step_of_which_only_a_part_was_kept(method: str) -> None:
     space = TangentSpace(case.kernel, case.tangent, tableau, directions)
     out = np.full((1, 1, 4, directions.count), np.nan)
     queue, events = np.zeros(1, np.int64), events_of(case.kernel)
-    fixed = (case.tasks, case.base, case.plan.arrays, case.times, -1, reading_weights(tableau), tableau.gamma)
+    fixed = (
+        case.tasks,
+        case.base,
+        case.plan.arrays,
+        by_arm(case.times, case.plan),
+        -1,
+        reading_weights(tableau),
+        tableau.gamma,
+    )
     push_forward(
         space.code, space.data, space.arrays, notes, queue, Run(*fixed, *directions.doses.arrays), events,
         np.zeros((1, 3, directions.count)), space.tables, space.seeds, out,

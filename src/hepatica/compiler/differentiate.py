@@ -107,7 +107,7 @@ def _shortened(system: System, programs: Sequence[Program]) -> tuple[tuple[Progr
 def _pull(name: str, system: System, outputs: Sequence[Node]) -> tuple[Program, int]:
     return lower_pull(
         name, system.graph, outputs, arguments=("y", "p", "s", "yb", "pb"), bars={"y": "yb", "p": "pb"},
-        stored={"yb": len(system.states)},
+        stored={"yb": len(system.states)}, strict=True,  # of some outputs at a time, most are not asked for
     )  # fmt: skip
 
 

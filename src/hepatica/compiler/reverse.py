@@ -112,8 +112,10 @@ class _Pull:
 class _Emitter:
     """Emits the units of a plan into a program, and adds leaf adjoints to their arrays as soon as they are complete."""
 
-    def __init__(self, plan: _Pull, program: Program, bars: Mapping[str, str], added: frozenset[str]) -> None:
-        self.plan, self.program, self.bars, self.added = plan, program, bars, added
+    def __init__(
+        self, plan: _Pull, program: Program, bars: Mapping[str, str], added: frozenset[str], *, strict: bool
+    ) -> None:
+        self.plan, self.program, self.bars, self.added, self.strict = plan, program, bars, added, strict
         self.graph = plan.graph
         self.lowering = Lowering(self.graph, program)
         self.total: dict[Node, int] = {}
@@ -147,8 +149,8 @@ class _Emitter:
             self.program.emit("store", "s", k, value)
 
     def _unit(self, unit: _Unit) -> None:
-        graph, plan = self.graph, self.plan
-        adjoint: dict[Node, Node] = {unit.root: graph.make("s", unit.slot)}
+        graph, plan, seed, zero = self.graph, self.plan, self.graph.make("s", unit.slot), self.graph.number(0.0)
+        adjoint: dict[Node, Node] = {unit.root: seed}
         queue = [-unit.root]
         while queue:
             node = -heappop(queue)
@@ -156,6 +158,8 @@ class _Emitter:
                 if graph.is_number(part, 0.0) or not graph.leaves(argument):
                     continue
                 if plan.is_leaf(argument) or plan.owner[argument] != unit.root:
+                    if self.strict:
+                        part = graph.select(graph.call("eq", seed, zero), zero, part)
                     self._add(argument, self.lowering.value(part))
                 elif argument in adjoint:
                     adjoint[argument] = graph.add(adjoint[argument], part)
@@ -182,7 +186,7 @@ class _Emitter:
 
 def lower_pull(
     name: str, graph: Graph, outputs: Sequence[Node], *, arguments: tuple[str, ...], bars: Mapping[str, str],
-    stored: Mapping[str, int] | None = None, seed: Callable[[Program, int], int | None] | None = None,
+    stored: Mapping[str, int] | None = None, seed: Callable[[Program, int], int | None] | None = None, strict: bool = False,
 ) -> tuple[Program, int]:  # fmt: skip
     """Write the adjoint of ``outputs``.
 
@@ -198,6 +202,8 @@ def lower_pull(
         Arrays, with their length, that are overwritten; the others are added to.
     seed
         Emits the adjoint of an output; read from ``s`` where it is left out.
+    strict
+        Whether an output whose adjoint is zero must give zero even where it is undefined.
 
     Returns
     -------
@@ -207,7 +213,7 @@ def lower_pull(
     program = Program(name, arguments)
     overwritten = stored or {}
     plan = _Pull(graph, outputs)
-    emitter = _Emitter(plan, program, bars, frozenset(bars.values()) - set(overwritten))
+    emitter = _Emitter(plan, program, bars, frozenset(bars.values()) - set(overwritten), strict=strict)
     emitter.run(lambda k: None if seed is None else seed(program, k))
     for array, length in overwritten.items():
         for i in range(length):

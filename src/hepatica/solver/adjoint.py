@@ -52,7 +52,7 @@ from hepatica.solver.notes import ENTERED, KEPT, KIND, READINGS, SEGMENT, STEP, 
 from hepatica.solver.plan import Plan
 from hepatica.solver.record import Doses, Record, longest_first, run_recorded, tasks_at_once
 from hepatica.solver.replay import Run, events_of, load_parameters, load_row, reading_weights, set_weights
-from hepatica.solver.run import Progress, Tolerances, spread, timer_of
+from hepatica.solver.run import Progress, Tolerances, by_arm, spread, timer_of
 from hepatica.solver.status import Status
 from hepatica.solver.workspace import Workspace
 
@@ -157,14 +157,15 @@ def _pull_readings(
                 want = want or reading[lane] > lowest[lane]
                 a.mask[lane] = 1.0
                 row = order[at[lane]]
-                set_weights((run.times[reading[lane]] - when[row, TIME]) / when[row, STEP], run.table, a.om, lane)
+                moment = run.times[run.tasks[task[lane], 0], reading[lane]]
+                set_weights((moment - when[row, TIME]) / when[row, STEP], run.table, a.om, lane)
                 for j in range(slopes.shape[2]):
                     a.so[j, lane] = slopes[task[lane], reading[lane], j]
         call4(code[BLEND], (data[Y], data[U], data[OM], data[POINT]))
         if timer >= 0:
             for lane in range(lanes):
                 if a.mask[lane] > 0.0:
-                    a.point[timer, lane] = run.times[reading[lane]]
+                    a.point[timer, lane] = run.times[run.tasks[task[lane], 0], reading[lane]]
         for lane in range(lanes if algebraic else 0):
             for v in range(a.y.shape[0] if a.mask[lane] > 0.0 else 0):
                 a.point[v, lane] = rows.solved[task[lane], reading[lane], v]
@@ -275,7 +276,7 @@ def differentiate(
     Gradients
         Of every task; a row of ``base`` that several tasks use has the sum of theirs as its derivative.
     """
-    tol = tolerances or Tolerances()
+    tol, times = tolerances or Tolerances(), by_arm(times, plan)
     rows = np.zeros((1, len(kernel.states))) if y0 is None else np.ascontiguousarray(y0)
     stopped, culprit = np.zeros(len(tasks)), np.full(len(tasks), -1)
     base_bar = np.zeros((len(tasks), len(kernel.parameters)))
@@ -286,7 +287,7 @@ def differentiate(
         if id(space) not in tools:
             tools[id(space)] = Record(kernel), AdjointSpace(kernel, adjoint, tol.tableau)
         record, own = tools[id(space)]
-        out = np.full((part.stop - part.start, len(times), len(kernel.observables)), np.nan)
+        out = np.full((part.stop - part.start, times.shape[1], len(kernel.observables)), np.nan)
         run_recorded(
             kernel,
             space,

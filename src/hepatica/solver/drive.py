@@ -146,20 +146,21 @@ def _first_step(ratio: float) -> Any:
 
 @compiled
 def _refill(
-    following: int, active: int, state: Any, tasks: Any, base: Any, y0: Any, plan: Any, timer: int, code: Any, data: Any,
+    begun: int, active: int, state: Any, tasks: Any, base: Any, y0: Any, plan: Any, times: Any, timer: int, code: Any, data: Any,
     arrays: Any, watch: Any, past: Any, out: Any, status: Any, progress: Any, record: Any,
 ) -> Any:  # fmt: skip
-    """Give the next tasks to idle lanes; returns the next task, the busy lanes, and whether a lane needs a first step."""
+    """Give the next tasks to idle lanes; returns how many were begun, the busy lanes, and whether a lane needs a first step."""
     task, segment, k, count, t, end, fresh, rejected = (
         state[0], state[1], state[2], state[3], state[4], state[6], state[7], state[8],
     )  # fmt: skip
     s, p = arrays[0], arrays[1]
     any_fresh = False
     for lane in range(task.shape[0]):
-        while task[lane] < 0 and following < tasks.shape[0] and progress[0] >= 0:
-            r = following
-            following += 1
-            task[lane], segment[lane], k[lane], count[lane] = r, plan[0][tasks[r, 0]], 0, 0
+        while task[lane] < 0 and begun < tasks.shape[0] and progress[0] >= 0:
+            r = begun
+            begun += 1
+            task[lane], segment[lane], count[lane], state[14][lane] = r, plan[0][tasks[r, 0]], 0, tasks[r, 0]
+            _look_for_reading(lane, 0, state, times)
             t[lane] = plan[1][segment[lane]]
             if not _begin(lane, r, tasks, base, y0, plan, timer, code, data, arrays, state, watch, record):
                 status[r], task[lane] = BAD, -1
@@ -186,7 +187,7 @@ def _refill(
             _park(lane, s, p)
             k[lane] = -1
         any_fresh = any_fresh or fresh[lane]
-    return following, active, any_fresh
+    return begun, active, any_fresh
 
 
 @compiled
@@ -245,9 +246,16 @@ def _step(state: Any, arrays: Any, watch: Any, past: Any, pace: Any, gamma: floa
 
 
 @compiled
-def _due(accepted: bool, next_reading: int, times: Any, reach: float) -> Any:  # noqa: FBT001
-    """Whether an accepted step reaches past a lane's next reading time."""
-    return accepted and next_reading < times.shape[0] and times[next_reading] < reach
+def _due(lane: int, state: Any) -> Any:
+    """Whether a lane's accepted step reaches past its next reading time."""
+    return state[9][lane] and state[15][lane] < state[10][lane]
+
+
+@compiled
+def _look_for_reading(lane: int, k: int, state: Any, times: Any) -> None:
+    """Make reading ``k`` of a lane's arm its next one; infinite is the time of what is not read."""
+    state[2][lane] = k
+    state[15][lane] = times[state[14][lane], k] if k < times.shape[1] else np.inf
 
 
 @compiled
@@ -255,9 +263,8 @@ def _read(
     state: Any, arrays: Any, times: Any, watch: Any, timer: int, code: Any, data: Any, out: Any, record: Any
 ) -> None:
     """Read the observables wherever an accepted step passed a reading time."""
-    k, ok, reach = state[2], state[9], state[10]
-    for lane in range(ok.shape[0]):
-        if _due(ok[lane], k[lane], times, reach[lane]):
+    for lane in range(state[0].shape[0]):
+        if _due(lane, state):
             if watch[0][7] > 0:
                 _read_solved(state, arrays, times, watch, timer, code, data, out, record)
             elif arrays[15][0]:
@@ -270,44 +277,44 @@ def _read(
 @compiled
 def _read_rows(state: Any, arrays: Any, times: Any, code: Any, data: Any, out: Any) -> None:
     """Read states: one lane and one time after the other, all states at once."""
-    task, k, t, h, ok, reach = state[0], state[2], state[4], state[5], state[9], state[10]
+    task, k, t, h, following = state[0], state[2], state[4], state[5], state[15]
     theta, rows, clock = arrays[6], arrays[14], arrays[15][1]
     call2(code[UNPACK], (data[S], data[ROWS]))
     for lane in range(task.shape[0]):
-        while _due(ok[lane], k[lane], times, reach[lane]):
-            theta[0] = (times[k[lane]] - t[lane]) / h[lane]
+        while _due(lane, state):
+            theta[0] = (following[lane] - t[lane]) / h[lane]
             place = out.ctypes.data + 8 * out.shape[2] * (task[lane] * out.shape[1] + k[lane])
             call3(code[ROW], (rows[lane].ctypes.data, data[THETA], place))
             if clock >= 0:
-                out[task[lane], k[lane], clock] = times[k[lane]]
-            k[lane] += 1
+                out[task[lane], k[lane], clock] = following[lane]
+            _look_for_reading(lane, k[lane] + 1, state, times)
 
 
 @compiled
 def _read_lanes(state: Any, arrays: Any, times: Any, timer: int, code: Any, data: Any, out: Any) -> None:
     """Compute observables: all lanes at once, each at its own time."""
-    task, k, t, h, ok, reach = state[0], state[2], state[4], state[5], state[9], state[10]
+    task, k, t, h, following = state[0], state[2], state[4], state[5], state[15]
     theta, point, obs = arrays[6], arrays[7], arrays[8]
     lanes, want = task.shape[0], True
     call1(code[READ_DENSE], (data[S],))
     while want:
         for lane in range(lanes):
             theta[lane] = 0.0
-            if _due(ok[lane], k[lane], times, reach[lane]):
-                theta[lane] = (times[k[lane]] - t[lane]) / h[lane]
+            if _due(lane, state):
+                theta[lane] = (following[lane] - t[lane]) / h[lane]
         call3(code[READ_AT], (data[S], data[THETA], data[POINT]))
         if timer >= 0:
             for lane in range(lanes):
-                if ok[lane] and k[lane] < times.shape[0]:
-                    point[timer, lane] = times[k[lane]]
+                if _due(lane, state):
+                    point[timer, lane] = following[lane]
         call3(code[OBSERVE], (data[POINT], data[P], data[OBS]))
         want = False
         for lane in range(lanes):
-            if _due(ok[lane], k[lane], times, reach[lane]):
+            if _due(lane, state):
                 for j in range(out.shape[2]):
                     out[task[lane], k[lane], j] = obs[j, lane]
-                k[lane] += 1
-                want = want or _due(ok[lane], k[lane], times, reach[lane])
+                _look_for_reading(lane, k[lane] + 1, state, times)
+                want = want or _due(lane, state)
 
 
 @compiled
@@ -319,8 +326,8 @@ def _read_solved(
     Between the ends of steps the continuous output of algebraic states is less accurate. A step without a solution at one of
     its readings is rejected.
     """
-    task, k, t, h, ok, reach, part, turned = (
-        state[0], state[2], state[4], state[5], state[9], state[10], state[11], state[12],
+    task, k, t, h, ok, part, turned, following = (
+        state[0], state[2], state[4], state[5], state[9], state[11], state[12], state[15],
     )  # fmt: skip
     s, err, mask, theta, point, obs = arrays[0], arrays[4], arrays[5], arrays[6], arrays[7], arrays[8]
     lanes, first, begun, stage = task.shape[0], k.copy(), s[:, 0].copy(), s[:, 2].copy()
@@ -329,29 +336,29 @@ def _read_solved(
         want = False
         for lane in range(lanes):
             theta[lane] = 0.0
-            if _due(ok[lane], k[lane], times, reach[lane]):
-                theta[lane], want = (times[k[lane]] - t[lane]) / h[lane], True
+            if _due(lane, state):
+                theta[lane], want = (following[lane] - t[lane]) / h[lane], True
         if not want:
             break
         call3(code[AT], (data[S], data[THETA], data[POINT]))
         for lane in range(lanes):
-            if not _due(ok[lane], k[lane], times, reach[lane]):
+            if not _due(lane, state):
                 continue
             for v in range(s.shape[0]):
-                s[v, 0, lane] = times[k[lane]] if v == timer else point[v, lane]
+                s[v, 0, lane] = following[lane] if v == timer else point[v, lane]
             if solve_algebraic(lane, arrays, watch, code, data) != OK:
-                ok[lane], err[lane], mask[lane], k[lane] = False, np.nan, -1.0, first[lane]
-                turned[lane], part[lane] = False, 1.0
+                ok[lane], err[lane], mask[lane], turned[lane], part[lane] = False, np.nan, -1.0, False, 1.0
+                _look_for_reading(lane, first[lane], state, times)
             for v in range(s.shape[0]):
                 point[v, lane] = s[v, 0, lane]
         call3(code[OBSERVE], (data[POINT], data[P], data[OBS]))
         for lane in range(lanes):
-            if _due(ok[lane], k[lane], times, reach[lane]):
+            if _due(lane, state):
                 for j in range(out.shape[2]):
                     out[task[lane], k[lane], j] = obs[j, lane]
                 for v in range(s.shape[0] if record[5].shape[0] > 0 else 0):
                     record[5][task[lane], k[lane], v] = point[v, lane]
-                k[lane] += 1
+                _look_for_reading(lane, k[lane] + 1, state, times)
         s[:, 0] = begun
     s[:, 2] = stage
 
@@ -429,7 +436,8 @@ def advance(
 
     ``tasks`` (task, 3): arm, draw, row of ``y0`` or -1 for the model's initial values. ``plan``: first segment of each arm,
     start of each segment, then offsets, index, kind and value of the parameter changes and of the state changes that each
-    segment brings, and which parameters must be finite. ``timer``: the state that is the clock, or -1;
+    segment brings, and which parameters must be finite. ``times`` (arm, reading): ascending, infinite where there is no more to
+    read. ``timer``: the state that is the clock, or -1;
     it is set to time itself, without rounding. ``watch``: see
     :func:`~hepatica.solver.events.make_watch`; ``past``: see :func:`~hepatica.solver.past.make_memory`. ``out``
     (task, time, observable), ``status`` (task,), ``counts`` (2,): steps and lane-steps, ``clock`` (task,): where each
@@ -445,18 +453,20 @@ def advance(
     turned, watching = np.zeros(lanes, np.bool_), watched(watch)
     looking = watch[0][0] + watch[0][1] > 0
     t, reach, part, stop = np.zeros(lanes), np.zeros(lanes), np.ones(lanes), np.full(lanes, np.inf)
-    state = (task, segment, k, count, t, h, end, fresh, rejected, ok, reach, part, turned, stop)
-    following, active, idle, pace = 0, 0, True, False
+    arm, following = np.zeros(lanes, np.int64), np.full(lanes, np.inf)
+    state = (task, segment, k, count, t, h, end, fresh, rejected, ok, reach, part, turned, stop, arm, following)
+    begun, active, idle, pace = 0, 0, True, False
     while True:
         if idle:
-            following, active, pace = _refill(
-                following,
+            begun, active, pace = _refill(
+                begun,
                 active,
                 state,
                 tasks,
                 base,
                 y0,
                 plan,
+                times,
                 timer,
                 code,
                 data,
@@ -504,7 +514,7 @@ def advance(
                 begin, t[lane] = t[lane], reach[lane]
                 if timer >= 0:
                     s[timer, 0, lane] = t[lane]
-                entered = reach[lane] >= end[lane] and k[lane] < times.shape[0]
+                entered = reach[lane] >= end[lane] and following[lane] < np.inf
                 if entered:
                     _enter(lane, state, arrays, tasks, base, plan, code, data, record)
                 if watching and (entered or turned[lane]):
@@ -516,7 +526,7 @@ def advance(
                 if entered or turned[lane]:
                     fresh[lane], pace = True, True
             h[lane] = min(h[lane] * grow, 100.0 * settle) if settling else h[lane] * grow
-            done = settled if settling else k[lane] >= times.shape[0]
+            done = settled if settling else following[lane] == np.inf
             for v in range(size if settled else 0):
                 rest[r, v] = s[v, 0, lane]
             if failed == OK and not done:

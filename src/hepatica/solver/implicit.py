@@ -22,7 +22,7 @@ from hepatica.solver.calls import caller, compiled
 from hepatica.solver.plan import Plan
 from hepatica.solver.record import Doses
 from hepatica.solver.replay import Run, load_parameters, reading_weights
-from hepatica.solver.run import Tolerances, spread, timer_of
+from hepatica.solver.run import NEVER, Tolerances, spread, timer_of
 from hepatica.solver.status import Status
 from hepatica.solver.tangent_jumps import add_jacobian, add_sources, change_tangent, seed_parameters, start_tangent
 from hepatica.solver.tangent_space import Directions, TangentSpace
@@ -157,7 +157,7 @@ def _tangents(
 
 def _run(kernel: Kernel, tol: Tolerances, plan: Plan, tasks: Indices, base: Array, doses: Doses) -> Run:
     table, gamma = reading_weights(tol.tableau), tol.tableau.gamma
-    return Run(tasks, base, plan.arrays, np.zeros(0), timer_of(kernel), table, gamma, *doses.arrays)
+    return Run(tasks, base, plan.arrays, NEVER, timer_of(kernel), table, gamma, *doses.arrays)
 
 
 def _freedom(kernel: Kernel) -> int:

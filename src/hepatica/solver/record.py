@@ -83,7 +83,7 @@ def run_recorded(
 ) -> None:  # fmt: skip
     """Integrate tasks as :func:`~hepatica.solver.run.integrate` does, recorded; again with more room where there was too little."""
     record.reserve(max(ROWS_A_TASK * len(tasks), len(record.where)))
-    record.reserve_readings(len(tasks), len(times))
+    record.reserve_readings(len(tasks), times.shape[1])
     before = counts.copy()
     while True:
         advance(

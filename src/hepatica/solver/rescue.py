@@ -7,7 +7,7 @@ from scipy.integrate import solve_ivp
 from hepatica.compiler.kernel import Kernel, Reference
 from hepatica.solver.drive import LEAST
 from hepatica.solver.plan import Plan
-from hepatica.solver.run import Tolerances, Trajectories
+from hepatica.solver.run import Tolerances, Trajectories, by_arm
 from hepatica.solver.status import Status
 
 Array = NDArray[np.float64]
@@ -44,14 +44,14 @@ def rescue(
     if not len(failed) or watched:  # a plain integrator knows neither events nor algebraic equations
         return 0
     reference = kernel.reference()
-    saved = 0
+    saved, grid = 0, by_arm(times, plan)
     for k in failed:
         arm, draw, row = tasks[k]
-        values = _integrate(
-            reference, plan, int(arm), base[draw], None if row < 0 or y0 is None else y0[row], times, tol
-        )
+        own = grid[arm][np.isfinite(grid[arm])]
+        start = None if row < 0 or y0 is None else y0[row]
+        values = _integrate(reference, plan, int(arm), base[draw], start, own, tol)
         if values is not None:
-            run.values[k], run.status[k] = values, int(Status.OK)
+            run.values[k, : len(own)], run.status[k] = values, int(Status.OK)
             saved += 1
     return saved
 

@@ -30,7 +30,7 @@ CHUNK = 512
 SHARE, SETTLED_SHARE = 1e-9, 1e-11
 LOOSE = 1e-4
 MOST_STEPS_TO_REST = 2000
-NEVER, NOWHERE = np.zeros(0), np.zeros((0, 0))
+NEVER, NOWHERE = np.zeros((1, 0)), np.zeros((0, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,8 @@ def integrate(
     base
         Parameter sets, shape (draw, parameter).
     times
-        Reading times, ascending, shape (time,).
+        Reading times, ascending, shape (time,), or (arm, time) where arms are read at different times: what an arm has less of
+        them is infinite, and its readings there are NaN.
     y0
         Initial states, shape (row, state).
     threads
@@ -144,9 +145,9 @@ def integrate(
     Trajectories
         ``values`` of shape (task, time, observable).
     """
-    tol = tolerances or Tolerances()
+    tol, times = tolerances or Tolerances(), by_arm(times, plan)
     rows = np.zeros((1, len(kernel.states))) if y0 is None else np.ascontiguousarray(y0)
-    out = np.empty((len(tasks), len(times), len(kernel.observables)))
+    out = np.empty((len(tasks), times.shape[1], len(kernel.observables)))
     stopped, culprit = np.zeros(len(tasks)), np.full(len(tasks), -1)
 
     def work(
@@ -162,6 +163,11 @@ def integrate(
     return Trajectories(
         values=out, status=status, stopped=stopped, culprit=culprit, steps=int(counts[0]), lane_steps=int(counts[1])
     )
+
+
+def by_arm(times: Array, plan: Plan) -> Array:
+    """Give the reading times of each arm, shape (arm, time)."""
+    return np.ascontiguousarray(np.broadcast_to(times, (plan.arms, times.shape[-1])), float)
 
 
 def tables_of(kernel: Kernel, plan: Plan) -> tuple[NDArray[Any], ...]:

@@ -16,7 +16,7 @@ from hepatica.solver.notes import ENTERED, KEPT, KIND, READINGS, STEP, STEPPED, 
 from hepatica.solver.plan import Plan
 from hepatica.solver.record import Record, longest_first, run_recorded, tasks_at_once
 from hepatica.solver.replay import Run, events_of, load_row, reading_weights, set_weights
-from hepatica.solver.run import Progress, Tolerances, spread, timer_of
+from hepatica.solver.run import Progress, Tolerances, by_arm, spread, timer_of
 from hepatica.solver.status import Status
 from hepatica.solver.tangent_jumps import (
     add_sources,
@@ -136,13 +136,14 @@ def _read(
 ) -> None:  # fmt: skip
     """The tangents of what was read within a step, ``out`` (time, observable, direction)."""
     when, entries, algebraic = rows.when, tables.observed, differential < a.y.shape[0]
+    times = run.times[run.tasks[task, 0]]
     used, column, direction, weight = seeds
     wide, count = a.du.shape[3], out.shape[2]
     for k in range(lowest, rows.where[row, READINGS]):
-        set_weights((run.times[k] - when[row, TIME]) / when[row, STEP], run.table, a.om, lane)
+        set_weights((times[k] - when[row, TIME]) / when[row, STEP], run.table, a.om, lane)
         call4(code[BLEND], (data[Y], data[U], data[OM], data[POINT]))
         if run.timer >= 0:
-            a.point[run.timer, lane] = run.times[k]
+            a.point[run.timer, lane] = times[k]
         for v in range(a.y.shape[0] if algebraic else 0):
             a.point[v, lane] = rows.solved[task, k, v]
         call3(code[OBSERVE], (data[POINT], data[P], data[OBSERVED]))
@@ -265,10 +266,10 @@ def integrate_tangent(
     dy0
         Derivative of ``y0``, shape (row, state, direction); zero when left out.
     """
-    tol = tolerances or Tolerances()
+    tol, times = tolerances or Tolerances(), by_arm(times, plan)
     rows = np.zeros((1, len(kernel.states))) if y0 is None else np.ascontiguousarray(y0)
     start = np.zeros((len(rows), len(kernel.states), directions.count)) if dy0 is None else np.ascontiguousarray(dy0)
-    values = np.full((len(tasks), len(times), len(kernel.observables)), np.nan)
+    values = np.full((len(tasks), times.shape[1], len(kernel.observables)), np.nan)
     slopes = np.full((*values.shape, directions.count), np.nan)
     stopped, culprit = np.zeros(len(tasks)), np.full(len(tasks), -1)
     table, tools = reading_weights(tol.tableau), dict[int, tuple[Record, TangentSpace]]()

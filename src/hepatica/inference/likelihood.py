@@ -1,0 +1,258 @@
+"""How likely the measurements of a problem are, for many parameter sets at once, with gradients."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepatica.compiler.derivatives import compile_adjoint
+from hepatica.compiler.kernel import Adjoint
+from hepatica.errors import InputError
+from hepatica.inference.fitted import fitted
+from hepatica.inference.noise import log_density, residual
+from hepatica.inference.problem import Distribution, Problem, Scale
+from hepatica.solver import Status, Tolerances, find_steady_states, integrate, plan_after, plan_before
+from hepatica.solver.adjoint import differentiate
+from hepatica.solver.implicit import steady_adjoints
+from hepatica.solver.record import no_doses
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class Likelihood:
+    """The log-likelihood of a problem.
+
+    Parameters
+    ----------
+    problem
+        What is fitted.
+    tolerances
+        Accuracy; relative 1e-6 when ``None``.
+    threads
+        Worker threads; the result does not depend on their number.
+
+    Raises
+    ------
+    InputError
+        When the problem names what is not there.
+    """
+
+    def __init__(self, problem: Problem, *, tolerances: Tolerances | None = None, threads: int = 1) -> None:
+        self.problem, self._threads, self._tol = problem, threads, tolerances or Tolerances(rtol=1e-6)
+        self._fitted = fitted(problem)
+        self._factors = np.array([{"lin": 0.0, "log": 1.0, "log10": np.log(10.0)}[p.scale] for p in problem.estimated])
+        self._tasks_of_point()
+        self._plan = plan_after([[] for _ in self._times], equilibrated=False)
+        self._rest_plan = plan_before([[]])
+        self._made: Adjoint | None = None
+
+    def _tasks_of_point(self) -> None:
+        """Lay out the runs of one point: which trial each follows, from which steady state, read when; where measurements are."""
+        problem, f = self.problem, self._fitted
+        at_rest = ~np.isfinite(problem.times)
+        if (at_rest & (f.before[problem.trial] >= 0)).any():
+            raise InputError(
+                f"problem '{problem.id}' has a measurement at the steady state after a pre-equilibration; hepatica has none of both."
+            )
+        keys = list(dict.fromkeys(zip(problem.trial.tolist(), at_rest.tolist(), strict=True)))
+        place = {key: k for k, key in enumerate(keys)}
+        self._run = np.array(
+            [place[key] for key in zip(problem.trial.tolist(), at_rest.tolist(), strict=True)], np.int64
+        )
+        self._of_trial = np.array([t for t, _ in keys], np.int64)
+        before = np.array([f.after[t] if rest else f.before[t] for t, rest in keys], np.int64)
+        self._rests = np.unique(before[before >= 0])
+        self._from = np.where(before >= 0, np.searchsorted(self._rests, before), -1)
+        when = np.where(at_rest, 0.0, problem.times)
+        grids = [np.unique(when[self._run == k]) for k in range(len(keys))]
+        self._times = np.full((len(keys), max(map(len, grids))), np.inf)
+        for k, grid in enumerate(grids):
+            self._times[k, : len(grid)] = grid
+        self._reading = np.array([np.searchsorted(grids[r], t) for r, t in zip(self._run, when, strict=True)], np.int64)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the estimated parameters."""
+        return tuple(p.id for p in self.problem.estimated)
+
+    def linear(self, points: Array) -> Array:
+        """Give points, on the parameters' scales, as plain values."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.where(self._factors == 0.0, points, np.exp(self._factors * points))
+
+    def __call__(self, points: Array) -> Array:
+        """Give the log-likelihood of points, shape (point, estimated), on the parameters' scales; NaN where a run failed."""
+        points = self._checked(points)
+        values, _ = self._simulate(points)
+        expected, sigma = self._at_measurements(values)
+        return self._sum(expected, sigma)[0]
+
+    def simulate(self, points: Array) -> tuple[Array, Array]:
+        """Give what each measurement should be and the scale of its noise, both of shape (point, measurement)."""
+        return self._at_measurements(self._simulate(self._checked(points))[0])
+
+    def residuals(self, points: Array) -> Array:
+        """Give the normalised differences of measurements from expectations, shape (point, measurement)."""
+        expected, sigma = self.simulate(points)
+        out = np.empty_like(expected)
+        for scale, _distribution, here in self._kinds():
+            out[:, here] = residual(self.problem.values[here], expected[:, here], sigma[:, here], scale)
+        return out
+
+    def gradient(self, points: Array) -> tuple[Array, Array]:
+        """Give the log-likelihood (point,) and its gradient (point, estimated), both NaN where a run failed."""
+        points = self._checked(points)
+        f, runs, count = self._fitted, len(self._of_trial), len(points)
+        x = self.linear(points)
+        base = f.base(x)
+        rest, fine = self._rest(base, count)
+        value, bar = np.full(count, np.nan), np.zeros((count * f.rows, len(f.kernel.parameters)))
+        if not len(fine):
+            return value, np.full(points.shape, np.nan)
+        tasks, y0 = self._tasks(fine, base, rest)
+
+        def slopes(part: slice, values: Array) -> Array:
+            whole = values.reshape(-1, runs, *values.shape[1:])
+            expected, sigma = self._at_measurements(whole)
+            total, by_expected, by_sigma = self._sum(expected, sigma)
+            value[fine[part.start // runs : part.stop // runs]] = total
+            return self._at_readings(by_expected, by_sigma, whole.shape).reshape(values.shape)
+
+        run = differentiate(
+            f.kernel, self._adjoint, self._plan, tasks, base, self._times, slopes, no_doses(self._plan), y0=y0,
+            tolerances=self._tol, threads=self._threads, block=runs,
+        )  # fmt: skip
+        np.add.at(bar, tasks[:, 1], run.base)
+        if rest is not None:
+            self._pull_rest(bar, run.start, tasks, base, rest)
+        gradient = f.pull(bar, count) * np.where(self._factors == 0.0, 1.0, self._factors * x)
+        failed = np.ones(count, bool)
+        failed[fine] = (run.status.reshape(-1, runs) != Status.OK).any(axis=1)
+        value[failed], gradient[failed] = np.nan, np.nan
+        return value, gradient
+
+    @property
+    def _adjoint(self) -> Adjoint:
+        if self._made is None:
+            self._made = compile_adjoint(self._fitted.model, self._fitted.kernel.observables)
+        return self._made
+
+    def _checked(self, points: Array) -> Array:
+        points = np.asarray(points, float)
+        if points.ndim != 2 or points.shape[1] != len(self._factors):
+            raise InputError(f"the points have shape {points.shape}; expected (point, {len(self._factors)}).")
+        nothing = np.isneginf(points) & (self._factors > 0.0)  # zero, on a logarithmic scale
+        if not (np.isfinite(points) | nothing).all():
+            wrong = self.names[int(np.argwhere(~(np.isfinite(points) | nothing))[0, 1])]
+            raise InputError(f"a point has no finite value of '{wrong}'; give every parameter one, on its scale.")
+        return points
+
+    def _simulate(self, points: Array) -> tuple[Array, NDArray[np.int8]]:
+        """What every run of every point reads, shape (point, run, time, column), and how the runs ended."""
+        f, runs, count = self._fitted, len(self._of_trial), len(points)
+        base = f.base(self.linear(points))
+        rest, fine = self._rest(base, count)
+        values = np.full((count, runs, self._times.shape[1], len(f.kernel.observables)), np.nan)
+        status = np.full((count, runs), int(Status.NO_STEADY_STATE), np.int8)
+        if len(fine):
+            tasks, y0 = self._tasks(fine, base, rest)
+            done = integrate(
+                f.kernel, self._plan, tasks, base, self._times, y0=y0, tolerances=self._tol, threads=self._threads
+            )
+            values[fine] = done.values.reshape(len(fine), *values.shape[1:])
+            status[fine] = done.status.reshape(len(fine), runs)
+        return values, status
+
+    def _rest(self, base: Array, count: int) -> tuple[Array | None, Indices]:
+        """Steady states of every point, shape (point, steady state, state), and the points of which all are found."""
+        if not len(self._rests):
+            return None, np.arange(count)
+        f, states = self._fitted, len(self._rests)
+        rows = (np.arange(count)[:, None] * f.rows + self._rests).ravel()
+        tasks = np.column_stack([np.zeros_like(rows), rows, np.full_like(rows, -1)])
+        # what rests is where everything else starts: found tighter than the runs need
+        tight = replace(self._tol, rtol=min(self._tol.rtol, 1e-5))
+        found = find_steady_states(f.kernel, self._rest_plan, tasks, base, tolerances=tight, threads=self._threads)
+        fine = (found.status == Status.OK).reshape(count, states).all(axis=1)
+        return found.values.reshape(count, states, -1), np.flatnonzero(fine)
+
+    def _tasks(self, fine: Indices, base: Array, rest: Array | None) -> tuple[Indices, Array | None]:
+        """Arm, row of the parameters and row of the initial state of every run of the points, and these states."""
+        f, runs = self._fitted, len(self._of_trial)
+        rows = fine[:, None] * f.rows + f.after[self._of_trial]
+        arms = np.broadcast_to(np.arange(runs), rows.shape)
+        if rest is None:
+            start, y0 = np.full(rows.shape, -1), None
+        else:
+            begun = np.flatnonzero(self._from >= 0)
+            start = np.full(rows.shape, -1)
+            start[:, begun] = np.arange(len(fine))[:, None] * len(begun) + np.arange(len(begun))
+            y0 = np.ascontiguousarray(rest[fine][:, self._from[begun]])
+            for j, k in enumerate(begun):
+                states, places = f.reset[self._of_trial[k]] if f.before[self._of_trial[k]] >= 0 else ((), ())
+                y0[:, j, states] = base[rows[:, k]][:, places]
+            y0 = y0.reshape(-1, y0.shape[-1])
+        return np.column_stack([arms.ravel(), rows.ravel(), start.ravel()]).astype(np.int64), y0
+
+    def _pull_rest(self, bar: Array, start: Array, tasks: Indices, base: Array, rest: Array) -> None:
+        """Add to the adjoints of the parameters what comes through the states that runs began with, in place."""
+        f, states = self._fitted, len(self._rests)
+        given = np.zeros((rest.shape[0] * states, rest.shape[2]))
+        begun = tasks[:, 2] >= 0
+        starts = start[begun].copy()
+        for k, (states_set, places) in enumerate(f.reset):
+            here = self._of_trial[tasks[begun, 0]] == k
+            if f.before[k] >= 0 and len(states_set) and here.any():
+                rows = tasks[begun, 1][here]
+                for s, p in zip(states_set, places, strict=True):
+                    np.add.at(bar, (rows, p), starts[here, s])
+                    starts[here, s] = 0.0
+        points = tasks[begun, 1] // f.rows
+        np.add.at(given, points * states + self._from[tasks[begun, 0]], starts)
+        used = np.flatnonzero(np.isfinite(given).all(axis=1) & np.isfinite(rest.reshape(len(given), -1)).all(axis=1))
+        rows = (used // states) * f.rows + self._rests[used % states]
+        before = steady_adjoints(
+            f.kernel, self._adjoint, self._rest_plan, np.column_stack([np.zeros_like(rows), rows, np.full_like(rows, -1)]), base,
+            rest.reshape(len(given), -1)[used], given[used], no_doses(self._rest_plan), tolerances=self._tol, threads=self._threads,
+        )  # fmt: skip
+        np.add.at(bar, rows, before.base)
+
+    def _at_measurements(self, values: Array) -> tuple[Array, Array]:
+        """What was expected and the scale of the noise at each measurement, shape (point, measurement)."""
+        f, o = self._fitted, self.problem.observable
+        expected = values[:, self._run, self._reading, f.expected[o]]
+        sigma = np.where(f.noise[o] < 0, f.sigma[o], values[:, self._run, self._reading, f.noise[o]])
+        return expected, sigma
+
+    def _at_readings(self, by_expected: Array, by_sigma: Array, shape: tuple[int, ...]) -> Array:
+        """The transpose of :meth:`_at_measurements`."""
+        f, o = self._fitted, self.problem.observable
+        out = np.zeros(shape)
+        read = f.noise[o] >= 0
+        places = np.ravel_multi_index((self._run, self._reading, f.expected[o]), shape[1:])
+        noisy = np.ravel_multi_index((self._run[read], self._reading[read], f.noise[o[read]]), shape[1:])
+        for point, row in enumerate(out.reshape(shape[0], -1)):
+            np.add.at(row, places, by_expected[point])
+            np.add.at(row, noisy, by_sigma[point, read])
+        return out
+
+    def _kinds(self) -> list[tuple[Scale, Distribution, Indices]]:
+        """Scale and distribution of the noise, and the measurements that have it."""
+        kinds = [(o.scale, o.distribution) for o in self.problem.observables]
+        of = np.array([list(dict.fromkeys(kinds)).index(k) for k in kinds], np.int64)[self.problem.observable]
+        return [(*kind, np.flatnonzero(of == j)) for j, kind in enumerate(dict.fromkeys(kinds))]
+
+    def _sum(self, expected: Array, sigma: Array) -> tuple[Array, Array, Array]:
+        """The log-likelihood (point,), and its derivatives by expectations and noise."""
+        total, by_expected, by_sigma = np.zeros(len(expected)), np.empty_like(expected), np.empty_like(expected)
+        for scale, distribution, here in self._kinds():
+            density, by_expected[:, here], by_sigma[:, here] = log_density(
+                self.problem.values[here],
+                expected[:, here],
+                sigma[:, here],
+                scale,
+                distribution,
+            )
+            total += density.sum(axis=1)
+        return total, by_expected, by_sigma

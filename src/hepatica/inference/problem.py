@@ -1,0 +1,148 @@
+"""What is fitted: a model, what was done to it, what was measured, and which parameters are estimated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepatica.model import Expression, Model
+
+Scale = Literal["lin", "log", "log10"]
+Distribution = Literal["normal", "laplace"]
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """A distribution of an estimated parameter, with PEtab's name and arguments.
+
+    ``on_scale``: whether it is one of the parameter as the optimizer sees it, on its scale.
+    """
+
+    distribution: Literal["uniform", "normal", "laplace", "log-normal", "log-laplace"]
+    arguments: tuple[float, float]
+    on_scale: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A parameter of the fit.
+
+    Parameters
+    ----------
+    id
+        Its name, in the model or in formulas.
+    scale
+        On which it is estimated.
+    lower, upper, nominal
+        Bounds and a value, all linear.
+    estimated
+        Whether it is estimated; otherwise it has its nominal value.
+    prior
+        Of the posterior; flat when ``None``.
+    """
+
+    id: str
+    scale: Scale = "lin"
+    lower: float = -np.inf
+    upper: float = np.inf
+    nominal: float = np.nan
+    estimated: bool = True
+    prior: Prior | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One course of things: PEtab's pair of conditions, or experiment.
+
+    Parameters
+    ----------
+    id
+        Its name.
+    before
+        What holds during pre-equilibration: a value for each parameter, species or compartment that differs from the model's;
+        ``None`` without one.
+    after
+        The same from time zero on. A species or a quantity with a rate rule that is missing here goes on from the steady state.
+    """
+
+    id: str
+    before: Mapping[str, Expression] | None = None
+    after: Mapping[str, Expression] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observable:
+    """What a measurement should be: an expression of the model, with its noise.
+
+    Parameters
+    ----------
+    id
+        Name of the observable.
+    formula, noise
+        What is expected, and the scale of the noise.
+    scale
+        On which measurement and expectation are compared.
+    distribution
+        Of the noise.
+    """
+
+    id: str
+    formula: Expression
+    noise: Expression
+    scale: Scale = "lin"
+    distribution: Distribution = "normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A parameter-estimation problem.
+
+    Parameters
+    ----------
+    id
+        Its name.
+    model
+        The network.
+    parameters
+        What is estimated, and what has a value that the model does not give.
+    trials
+        What was done.
+    observables
+        What was measured; an observable with other scale or noise parameters is another one.
+    trial, observable
+        Of each measurement, which trial and which observable, shape (measurement,).
+    times
+        Of each measurement, in the model's unit of time; infinite: at the steady state.
+    values
+        The measurements, shape (measurement,).
+    """
+
+    id: str
+    model: Model
+    parameters: tuple[Estimate, ...]
+    trials: tuple[Trial, ...]
+    observables: tuple[Observable, ...]
+    trial: Indices
+    observable: Indices
+    times: Array
+    values: Array
+
+    @property
+    def estimated(self) -> tuple[Estimate, ...]:
+        """The parameters that are estimated, in the order of a vector of them."""
+        return tuple(p for p in self.parameters if p.estimated)
+
+    @property
+    def nominal(self) -> Array:
+        """Nominal values of the estimated parameters, on their scales."""
+        return np.array([to_scale(p.nominal, p.scale) for p in self.estimated])
+
+
+def to_scale(value: float, scale: Scale) -> float:
+    """Put a value on a scale."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float({"lin": np.positive, "log": np.log, "log10": np.log10}[scale](value))
