@@ -5,19 +5,23 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hepatica.compiler.derivatives import compile_adjoint
-from hepatica.compiler.kernel import Adjoint
+from hepatica.compiler.derivatives import compile_adjoint, compile_tangent
+from hepatica.compiler.kernel import Adjoint, Tangent
 from hepatica.errors import InputError
 from hepatica.inference.fitted import fitted
-from hepatica.inference.noise import log_density, residual
+from hepatica.inference.noise import information, log_density, residual
 from hepatica.inference.problem import Distribution, Problem, Scale
-from hepatica.solver import Status, Tolerances, find_steady_states, integrate, plan_after, plan_before
+from hepatica.solver import Plan, Status, Tolerances, find_steady_states, integrate, plan_after, plan_before
 from hepatica.solver.adjoint import differentiate
-from hepatica.solver.implicit import steady_adjoints
+from hepatica.solver.implicit import steady_adjoints, steady_tangents
 from hepatica.solver.record import no_doses
+from hepatica.solver.tangent import integrate_tangent
+from hepatica.solver.tangent_space import Directions
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
+
+MEMORY = 2**28  # bytes of derivatives that are held at a time
 
 
 class Likelihood:
@@ -41,11 +45,12 @@ class Likelihood:
     def __init__(self, problem: Problem, *, tolerances: Tolerances | None = None, threads: int = 1) -> None:
         self.problem, self._threads, self._tol = problem, threads, tolerances or Tolerances(rtol=1e-6)
         self._fitted = fitted(problem)
-        self._factors = np.array([{"lin": 0.0, "log": 1.0, "log10": np.log(10.0)}[p.scale] for p in problem.estimated])
+        self.factors = np.array([{"lin": 0.0, "log": 1.0, "log10": np.log(10.0)}[p.scale] for p in problem.estimated])
         self._tasks_of_point()
         self._plan = plan_after([[] for _ in self._times], equilibrated=False)
         self._rest_plan = plan_before([[]])
         self._made: Adjoint | None = None
+        self._forward: Tangent | None = None
 
     def _tasks_of_point(self) -> None:
         """Lay out the runs of one point: which trial each follows, from which steady state, read when; where measurements are."""
@@ -79,7 +84,7 @@ class Likelihood:
     def linear(self, points: Array) -> Array:
         """Give points, on the parameters' scales, as plain values."""
         with np.errstate(invalid="ignore", over="ignore"):
-            return np.where(self._factors == 0.0, points, np.exp(self._factors * points))
+            return np.where(self.factors == 0.0, points, np.exp(self.factors * points))
 
     def __call__(self, points: Array) -> Array:
         """Give the log-likelihood of points, shape (point, estimated), on the parameters' scales; NaN where a run failed."""
@@ -126,11 +131,100 @@ class Likelihood:
         np.add.at(bar, tasks[:, 1], run.base)
         if rest is not None:
             self._pull_rest(bar, run.start, tasks, base, rest)
-        gradient = f.pull(bar, count) * np.where(self._factors == 0.0, 1.0, self._factors * x)
+        gradient = f.pull(bar, count) * np.where(self.factors == 0.0, 1.0, self.factors * x)
         failed = np.ones(count, bool)
         failed[fine] = (run.status.reshape(-1, runs) != Status.OK).any(axis=1)
         value[failed], gradient[failed] = np.nan, np.nan
         return value, gradient
+
+    def curvature(self, points: Array) -> tuple[Array, Array, Array]:
+        """Give the log-likelihood (point,), its gradient (point, estimated) and the Fisher information of the measurements.
+
+        The information (point, estimated, estimated) is the expected value of minus the second derivative; it costs about two
+        thirds of a simulation for each estimated parameter. All are NaN where a run failed.
+        """
+        points = self._checked(points)
+        value, gradient = np.full(len(points), np.nan), np.full(points.shape, np.nan)
+        known = np.full((*points.shape, points.shape[1]), np.nan)
+        each = 8 * self._times.size * len(self._fitted.kernel.observables) * points.shape[1]
+        most = max(1, MEMORY // each)
+        for first in range(0, len(points), most):
+            part = slice(first, first + most)
+            value[part], gradient[part], known[part] = self._curvature(points[part])
+        return value, gradient, known
+
+    def _curvature(self, points: Array) -> tuple[Array, Array, Array]:
+        f, runs, count = self._fitted, len(self._of_trial), len(points)
+        x = self.linear(points)
+        base = f.base(x)
+        rest, fine = self._rest(base, count)
+        value, gradient = np.full(count, np.nan), np.full(points.shape, np.nan)
+        known = np.full((*points.shape, points.shape[1]), np.nan)
+        if not len(fine):
+            return value, gradient, known
+        tasks, y0 = self._tasks(fine, base, rest)
+        dy0 = None if rest is None else self._rest_slopes(fine, base, rest)
+        run = integrate_tangent(
+            f.kernel, self._tangent, self._plan, tasks, base, self._times, self._directions(self._plan), y0=y0, dy0=dy0,
+            tolerances=self._tol, threads=self._threads,
+        )  # fmt: skip
+        shape = (len(fine), runs, *run.values.shape[1:])
+        expected, sigma = self._at_measurements(run.values.reshape(shape))
+        total, by_expected, by_sigma = self._sum(expected, sigma)
+        weights = self._weights(expected, sigma)
+        inner = np.where(self.factors == 0.0, 1.0, self.factors * x[fine])
+        slopes = run.slopes.reshape(*shape, -1)
+        failed = (run.status.reshape(-1, runs) != Status.OK).any(axis=1)
+        o = self.problem.observable
+        read = np.flatnonzero(f.noise[o] >= 0)
+        for k, point in enumerate(fine):
+            if failed[k]:
+                continue
+            means = slopes[k, self._run, self._reading, f.expected[o]] * inner[k]
+            noises = slopes[k, self._run[read], self._reading[read], f.noise[o[read]]] * inner[k]
+            value[point] = total[k]
+            gradient[point] = by_expected[k] @ means + by_sigma[k, read] @ noises
+            known[point] = (means.T * weights[0][k]) @ means + (noises.T * weights[1][k, read]) @ noises
+        return value, gradient, known
+
+    def _weights(self, expected: Array, sigma: Array) -> tuple[Array, Array]:
+        """Information about what was expected and about the scale of the noise that each measurement gives."""
+        by_expected, by_sigma = np.empty_like(expected), np.empty_like(expected)
+        for scale, distribution, here in self._kinds():
+            by_expected[:, here], by_sigma[:, here] = information(
+                expected[:, here], sigma[:, here], scale, distribution
+            )
+        return by_expected, by_sigma
+
+    def _rest_slopes(self, fine: Indices, base: Array, rest: Array) -> Array:
+        """Derivatives of the states that runs begin with, in the order of the rows that tasks name."""
+        f, states = self._fitted, len(self._rests)
+        rows = (fine[:, None] * f.rows + self._rests).ravel()
+        tasks = np.column_stack([np.zeros_like(rows), rows, np.full_like(rows, -1)])
+        found = steady_tangents(
+            f.kernel, self._tangent, self._rest_plan, tasks, base, rest[fine].reshape(len(rows), -1),
+            self._directions(self._rest_plan), tolerances=self._tol, threads=self._threads,
+        )  # fmt: skip
+        begun = np.flatnonzero(self._from >= 0)
+        out = found.reshape(len(fine), states, *found.shape[1:])[:, self._from[begun]]
+        for j, k in enumerate(begun):
+            trial = self._of_trial[k]
+            if f.before[trial] >= 0:
+                for state, place in zip(*f.reset[trial], strict=True):
+                    out[:, j, state] = f.linear[[f.after[trial] * len(f.kernel.parameters) + place]].toarray()[0]
+        return np.ascontiguousarray(out.reshape(-1, *out.shape[2:]))
+
+    def _directions(self, plan: Plan) -> Directions:
+        nothing = np.full(len(self.factors), -1)
+        return Directions(parameter=nothing, state=nothing, doses=no_doses(plan), linear=self._fitted.linear)
+
+    @property
+    def _tangent(self) -> Tangent:
+        if self._forward is None:
+            f = self._fitted
+            moved = np.unique(f.linear.tocoo().coords[0] % len(f.kernel.parameters))
+            self._forward = compile_tangent(f.model, [int(m) for m in moved], len(self.factors), f.kernel.observables)
+        return self._forward
 
     @property
     def _adjoint(self) -> Adjoint:
@@ -140,9 +234,9 @@ class Likelihood:
 
     def _checked(self, points: Array) -> Array:
         points = np.asarray(points, float)
-        if points.ndim != 2 or points.shape[1] != len(self._factors):
-            raise InputError(f"the points have shape {points.shape}; expected (point, {len(self._factors)}).")
-        nothing = np.isneginf(points) & (self._factors > 0.0)  # zero, on a logarithmic scale
+        if points.ndim != 2 or points.shape[1] != len(self.factors):
+            raise InputError(f"the points have shape {points.shape}; expected (point, {len(self.factors)}).")
+        nothing = np.isneginf(points) & (self.factors > 0.0)  # zero, on a logarithmic scale
         if not (np.isfinite(points) | nothing).all():
             wrong = self.names[int(np.argwhere(~(np.isfinite(points) | nothing))[0, 1])]
             raise InputError(f"a point has no finite value of '{wrong}'; give every parameter one, on its scale.")

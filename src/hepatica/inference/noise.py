@@ -47,6 +47,13 @@ def log_density(
     return density, by_wanted * inner, by_sigma
 
 
+def information(expected: Array, sigma: Array, scale: Scale, distribution: Distribution) -> tuple[Array, Array]:
+    """Give the Fisher information of a measurement about what was expected, linear, and about the scale of the noise."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        _, _, inner, _ = _on_scale(expected, expected, scale)
+        return (inner / sigma) ** 2, (2.0 if distribution == "normal" else 1.0) / sigma**2
+
+
 def residual(values: Array, expected: Array, sigma: Array, scale: Scale) -> Array:
     """Give normalised differences: measured minus expected, on the observable's scale, over the scale of the noise."""
     with np.errstate(divide="ignore", invalid="ignore"):

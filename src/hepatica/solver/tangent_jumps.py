@@ -43,11 +43,10 @@ def seed_parameters(lane: int, segment: int, draw: int, run: Any, tables: Any, s
     """How the parameters of a segment move in each direction."""
     used, column, direction, weight = seeds
     plan, dose = run.plan, run.parameter_dose
-    n = 0
-    for d in range(tables.moved.shape[0]):
-        if tables.moved[d] >= 0:
-            column[lane, n], direction[lane, n], weight[lane, n] = tables.moved[d], d, 1.0
-            n += 1
+    n, kind = 0, draw % (tables.moved_first.shape[0] - 1)
+    for e in range(tables.moved_first[kind], tables.moved_first[kind + 1]):
+        column[lane, n], direction[lane, n], weight[lane, n] = tables.moved[e, 0], tables.moved[e, 1], tables.weight[e]
+        n += 1
     first, last = plan[2][segment], plan[2][segment + 1]
     for q in range(first, last):
         i, how, value = plan[3][q], plan[4][q], plan[5][q]

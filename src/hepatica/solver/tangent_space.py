@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from hepatica.compiler.kernel import Kernel, Tableau, Tangent
 from hepatica.solver.record import Doses
@@ -36,11 +37,15 @@ class Directions:
         State whose initial value it moves, or -1, shape (direction,).
     doses
         Changes that it moves: the numbers of the doses are directions.
+    linear
+        Where directions move several parameters, or others from draw to draw: how each entry of p moves, shape
+        (period * p, direction); draw d is that of row ``d % period``. ``parameter`` is -1 then.
     """
 
     parameter: Indices
     state: Indices
     doses: Doses
+    linear: sparse.csr_array | None = None
 
     @property
     def count(self) -> int:
@@ -87,9 +92,9 @@ class TangentArrays(NamedTuple):
 class Tables(NamedTuple):
     """Places of the entries of sparse derivatives, see :class:`~hepatica.compiler.kernel.Tangent`.
 
-    ``place``: column of each parameter, or -1; ``source_first``: where the entries of each column of f begin; ``moved``: the
-    column of the parameter that each direction moves, or -1; ``state``: the state whose initial value it moves, or -1;
-    ``entries``: lengths of a, q and f of one stage.
+    ``place``: column of each parameter, or -1; ``source_first``: where the entries of each column of f begin; ``moved_first``: where
+    those of each kind of draw begin in ``moved``, (column, direction), and ``weight``; ``state``: the state whose initial value
+    each direction moves, or -1; ``entries``: lengths of a, q and f of one stage.
     """
 
     place: Indices
@@ -100,7 +105,9 @@ class Tables(NamedTuple):
     initial: Indices
     rooted: Indices
     assigned: Indices
+    moved_first: Indices
     moved: Indices
+    weight: Array
     state: Indices
     entries: Indices
 
@@ -152,16 +159,17 @@ class TangentSpace:
         )  # fmt: skip
         names = (*methods, *others, *(f"combine{i}_{tableau.name}" for i in range(s)))
         self.code = np.array([tangent.addresses[name] for name in names], np.int64)
-        self.tables = _tables(count, tangent, directions)
-        room = max(1, directions.count + int((directions.doses.parameter >= 0).sum()))
+        self.tables = _tables(count, len(kernel.parameters), tangent, directions)
+        room = max(1, int(np.diff(self.tables.moved_first).max()) + int((directions.doses.parameter >= 0).sum()))
         column, direction = np.zeros((lanes, room), np.int64), np.zeros((lanes, room), np.int64)
         self.seeds = Seeds(np.zeros(lanes, np.int64), column, direction, np.zeros((lanes, room)))
 
 
-def _tables(count: int, tangent: Tangent, directions: Directions) -> Tables:
+def _tables(count: int, parameters: int, tangent: Tangent, directions: Directions) -> Tables:
     columns, source = tangent.parameters, tangent.source
     place = np.full(count, -1, np.int64)
     place[list(columns)] = np.arange(len(columns))
+    first, moved, weight = _moved(place, parameters, directions)
     return Tables(
         place=place,
         source_first=np.searchsorted(source[:, 0], np.arange(len(columns) + 1)).astype(np.int64),
@@ -171,7 +179,22 @@ def _tables(count: int, tangent: Tangent, directions: Directions) -> Tables:
         initial=tangent.initial,
         rooted=tangent.rooted,
         assigned=tangent.assigned,
-        moved=np.array([place[k] if k >= 0 else -1 for k in directions.parameter], np.int64),
+        moved_first=first,
+        moved=moved,
+        weight=weight,
         state=directions.state.astype(np.int64),
         entries=np.array([tangent.sizes[name] for name in ("a", "q", "f")], np.int64),
     )
+
+
+def _moved(place: Indices, parameters: int, directions: Directions) -> tuple[Indices, Indices, Array]:
+    """What each kind of draw moves: where its entries begin, their columns and directions, their weights."""
+    if directions.linear is None:
+        moved = np.array([(place[k], d) for d, k in enumerate(directions.parameter) if k >= 0], np.int64).reshape(-1, 2)
+        return np.array([0, len(moved)], np.int64), moved, np.ones(len(moved))
+    entries = directions.linear.tocoo()
+    row, column = entries.coords
+    order = np.argsort(row, kind="stable")
+    kind, parameter = np.divmod(row[order], parameters)
+    first = np.searchsorted(kind, np.arange(directions.linear.shape[0] // parameters + 1)).astype(np.int64)
+    return first, np.column_stack([place[parameter], column[order]]).astype(np.int64), entries.data[order].astype(float)
