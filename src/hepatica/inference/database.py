@@ -40,7 +40,8 @@ def in_words(folder: Path, waiting: int = 0) -> Iterator[None]:
 
 def _sentence(error: sqlite3.Error, folder: Path, waiting: int) -> HepaticaError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    # with statements that never change, SQLITE_ERROR speaks of tables or columns that are not as they were made
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
         return FormatError(
             f"'{folder / DATABASE}' is damaged or no journal ({error}); bring back a copy of the folder, or begin in another one."
         )
@@ -217,9 +218,9 @@ def read_header(connection: sqlite3.Connection, folder: Path) -> dict[str, str]:
     with in_words(folder):
         rows = connection.execute("SELECT name, value, checksum FROM header ORDER BY name").fetchall()
     for name, value, check in rows:
-        if check != checksum((name, value), b"", b""):
-            raise _damaged(folder, f"the line '{name}' of the header does not match its checksum")
-    return {str(name): str(value) for name, value, _ in rows}
+        if not (isinstance(name, str) and isinstance(value, str)) or check != checksum((name, value), b"", b""):
+            raise damaged(folder, f"the line '{name}' of the header does not match its checksum")
+    return {name: value for name, value, _ in rows}
 
 
 def counts(connection: sqlite3.Connection, folder: Path) -> dict[str, int]:
@@ -235,9 +236,9 @@ def counts(connection: sqlite3.Connection, folder: Path) -> dict[str, int]:
             "SELECT s.name, count(e.number), max(e.number) FROM stream s JOIN entry e ON e.stream = s.id GROUP BY s.id"
         ).fetchall()
     for name, count, last in rows:
-        if last != count - 1:
-            raise _damaged(folder, f"'{name}' has {count} entries, but the last is number {last}")
-    return {str(name): int(count) for name, count, _ in rows}
+        if not isinstance(name, str) or last != count - 1:
+            raise damaged(folder, f"'{name}' has {count} entries, but the last is number {last}")
+    return {name: count for name, count, _ in rows}
 
 
 def read_entry(connection: sqlite3.Connection, folder: Path, stream: str, index: int) -> Packed | None:
@@ -258,7 +259,7 @@ def read_entry(connection: sqlite3.Connection, folder: Path, stream: str, index:
         return None
     layout, data, check = row
     if not isinstance(layout, bytes) or not isinstance(data, bytes) or check != checksum((stream, index), layout, data):
-        raise _damaged(folder, f"entry {index} of '{stream}' does not match its checksum")
+        raise damaged(folder, f"entry {index} of '{stream}' does not match its checksum")
     return Packed(layout=layout.decode("ascii"), data=data)
 
 
@@ -293,7 +294,8 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
-def _damaged(folder: Path, what: str) -> FormatError:
+def damaged(folder: Path, what: str) -> FormatError:
+    """Give the error of a journal whose parts do not fit together."""
     return FormatError(
         f"'{folder / DATABASE}' is damaged: {what}; bring back a copy of the folder, or begin in another one."
     )

@@ -224,9 +224,10 @@ class Journal:
         """
         packed = self._read(stream, index)
         if packed is None:
-            raise NotFoundError(
-                f"the journal '{self.folder}' has no entry {index} of '{stream}', which has {self.count(stream)}."
-            )
+            count = self.count(stream)
+            if 0 <= index < count:
+                raise database.damaged(self.folder, f"entry {index} of '{stream}' is missing")
+            raise NotFoundError(f"the journal '{self.folder}' has no entry {index} of '{stream}', which has {count}.")
         return unpack(packed)
 
     def entries(self, stream: str, start: int = 0) -> Iterator[dict[str, NDArray[Any]]]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hepatica.errors import InputError
 
 KINDS = "biufcSUmM"  # booleans, numbers, text and times of a fixed size
 CHECKSUM_BYTES = 16
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +67,7 @@ def pack(arrays: Mapping[str, ArrayLike]) -> Packed:
         little = array.dtype.newbyteorder("<")
         layout.append([name, little.str, list(array.shape)])
         parts.append(array.astype(little, copy=False).tobytes())
-    return Packed(layout=json.dumps(layout, separators=(",", ":")), data=b"".join(parts))
+    return Packed(layout=_encode(layout), data=b"".join(parts))
 
 
 def unpack(packed: Packed) -> dict[str, NDArray[Any]]:
@@ -87,10 +89,10 @@ def unpack(packed: Packed) -> dict[str, NDArray[Any]]:
     {'x': array([ 1., nan])}
     """
     arrays, offset = {}, 0
-    for name, dtype, shape in json.loads(packed.layout):
-        array = np.ndarray(tuple(shape), np.dtype(dtype), buffer=packed.data, offset=offset)
+    for name, dtype, shape in _parts(packed.layout):
+        array = np.ndarray(shape, dtype, buffer=packed.data, offset=offset)
         offset += array.nbytes
-        arrays[name] = array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
+        arrays[name] = array.astype(dtype.newbyteorder("="), order="C", copy=True)
     return arrays
 
 
@@ -109,10 +111,16 @@ def checksum(key: tuple[str, int] | tuple[str, str], layout: bytes, data: bytes)
     bytes
         16 bytes.
     """
-    digest = hashlib.blake2b(json.dumps(key, separators=(",", ":")).encode("ascii"), digest_size=CHECKSUM_BYTES)
+    digest = hashlib.blake2b(_encode(key).encode("ascii"), digest_size=CHECKSUM_BYTES)
     digest.update(layout)
     digest.update(data)
     return digest.digest()
+
+
+@lru_cache(maxsize=64)
+def _parts(layout: str) -> tuple[tuple[str, np.dtype[Any], tuple[int, ...]], ...]:
+    """Read a layout; thousands of entries share one."""
+    return tuple((name, np.dtype(dtype), tuple(shape)) for name, dtype, shape in json.loads(layout))
 
 
 def _is_long(dtype: np.dtype[Any]) -> bool:
