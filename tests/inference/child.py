@@ -4,12 +4,22 @@ import os
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from scipy.optimize import minimize, rosen, rosen_der
 
+import hepatica
 from hepatica.errors import HepaticaError
-from hepatica.inference import Journal, Replay
+
+if __name__ == "__main__":
+    # only the modules of the journal: the whole room takes a second to load, in more than twenty processes
+    room = ModuleType("hepatica.inference")
+    room.__path__ = [str(Path(hepatica.__file__).parent / "inference")]
+    sys.modules[room.__name__] = room
+
+from hepatica.inference.journal import Journal
+from hepatica.inference.replay import Replay
 
 HEADER = {"problem": "rosenbrock", "seed": "1"}
 STARTS, SIZE = 16, 8

@@ -70,13 +70,11 @@ def whole(tmp_path_factory):
         return child.optimise(journal), {s: [pack(e) for e in journal.entries(s)] for s in journal.streams()}
 
 
-def kill(folder, chance, wait_for):
-    """Start a run and kill it once it has made so many new evaluations; give those made and those of them that waited."""
-    with process("run", folder, wait_for + BEYOND) as running:
+def kill(folder, chance, until, most):
+    """Start a run and kill it soon after it has said something; give its new evaluations and how many of them waited."""
+    with process("run", folder, most) as running:
         for line in running.stdout:
-            if line.split()[0] == ("open" if wait_for == 0 else "opening" if wait_for < 0 else "made") and (
-                wait_for <= 0 or int(line.split()[1]) == wait_for
-            ):
+            if line.startswith(until):
                 break
         else:
             raise AssertionError("the run ended before it could be killed")
@@ -84,24 +82,24 @@ def kill(folder, chance, wait_for):
         running.send_signal(signal.SIGKILL)
         rest = running.stdout.read()
         assert running.wait() == -signal.SIGKILL
-    made = [
-        tuple(map(int, text.split()[1:]))
-        for text in [line, *rest.splitlines(keepends=True)]
-        if text[:4] == "made" and text[-1] == "\n"
+    said = [
+        text for text in [line, *rest.splitlines(keepends=True)] if text.startswith("made ") and text.endswith("\n")
     ]
-    return made[-1] if made else (0, 0)
+    return tuple(map(int, said[-1].split()[1:])) if said else (0, 0)
 
 
 def test_a_run_that_is_killed_twenty_times_comes_to_the_same_result(tmp_path, whole):
     found, recorded = whole
     assert sum(map(len, recorded.values())) > KILLS * (LONGEST + BEYOND)  # no life can end before it is killed
     chance = random.Random(4)
-    # once before the journal is open, once before the first new evaluation
-    waits = [-1, 0, *(chance.randint(1, LONGEST) for _ in range(KILLS - 2))]
-    for wait_for in waits:
+    # twice while the journal is opened, once while the evaluations begin, then after some of them
+    lives = [("opening", 0), ("opening", 0), ("open\n", 0)]
+    lives += [(f"made {k} ", k) for k in (chance.randint(1, LONGEST) for _ in range(KILLS - 3))]
+    for until, new in lives:
         before = total(tmp_path)
-        made, waiting = kill(tmp_path, chance, wait_for)
+        made, waiting = kill(tmp_path, chance, until, new + BEYOND)
         after = total(tmp_path)
+        assert made >= new
         assert waiting < child.ROWS
         # what had been committed when the last line was written is there; at most one more was made without saying so
         assert before + made - waiting <= after <= before + made + 1
@@ -112,7 +110,7 @@ def test_a_run_that_is_killed_twenty_times_comes_to_the_same_result(tmp_path, wh
 
 def test_a_log_cut_short_costs_its_end_only(tmp_path, whole):
     found, recorded = whole
-    kill(tmp_path, random.Random(1), 200)
+    kill(tmp_path, random.Random(1), "made 150 ", 160)
     log = tmp_path / "journal.sqlite-wal"
     had = total(tmp_path)
     log.write_bytes(log.read_bytes()[: log.stat().st_size * 2 // 3])
