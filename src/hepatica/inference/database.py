@@ -179,6 +179,9 @@ def begin(connection: sqlite3.Connection, folder: Path, header: Mapping[str, str
     InputError, FormatError, UnsupportedError, StorageError
         As for :meth:`Journal.open`.
     """
+    for name, value in header.items():
+        _check_text(name)
+        _check_text(value)
     with in_words(folder):
         begun = _is_begun(connection, folder)
     if begun:
@@ -205,6 +208,15 @@ def begin(connection: sqlite3.Connection, folder: Path, header: Mapping[str, str
         connection.execute("DELETE FROM header")
         rows = [(n, v, checksum((n, v), b"", b"")) for n, v in header.items()]
         connection.executemany("INSERT INTO header VALUES (?, ?, ?)", rows)
+
+
+def _check_text(text: object) -> None:
+    try:
+        if isinstance(text, str) and text.encode("utf-8"):
+            return
+    except UnicodeEncodeError:
+        pass
+    raise InputError(f"the header of a journal has {text!r}; give text in names and values, such as digests.")
 
 
 def read_header(connection: sqlite3.Connection, folder: Path) -> dict[str, str]:

@@ -57,7 +57,8 @@ class Journal:
         self._bytes = 0
         self._process = os.getpid()
         self._open = True
-        self._turn = threading.RLock()
+        self._turn = threading.Lock()  # who changes what waits
+        self._database = threading.RLock()  # who uses the connection; taken before the turn, never after it
         self._closing = threading.Event()
         self._pace = threading.Thread(target=self._commit_now_and_then, name="journal", daemon=True)
         if lock:
@@ -158,13 +159,15 @@ class Journal:
             When this or earlier entries cannot be written. They still wait: once there is room, the next call or :meth:`flush`
             writes them.
         """
+        self.append_packed(stream, index, pack(arrays))
+
+    def append_packed(self, stream: str, index: int, packed: Packed) -> None:
+        """Take up one entry that was made by :func:`~hepatica.inference.packing.pack`; else as :meth:`append`."""
         if not stream.isprintable() or not stream:
             raise InputError(f"the stream name {stream!r} cannot be used; give printable characters, at least one.")
-        packed = pack(arrays)
-        if len(packed.data) + len(packed.layout) > LARGEST:
-            raise InputError(
-                f"an entry of '{stream}' has {len(packed.data)} bytes; at most {LARGEST} are kept: divide it."
-            )
+        size = len(packed.data) + len(packed.layout)
+        if size > LARGEST:
+            raise InputError(f"an entry of '{stream}' has {size} bytes; at most {LARGEST} are kept: divide it.")
         self._check_use(writing=True)
         with self._turn:
             count = self._counts.get(stream, 0)
@@ -172,17 +175,19 @@ class Journal:
                 raise InputError(
                     f"entry {index} of '{stream}' came where {count} was expected; append one after the other."
                 )
-            if index < count:
-                self._check_same(stream, index, packed)
-                return
-            if not self._pending:
-                self._oldest = time.monotonic()
-            self._pending.append((stream, index, packed))
-            self._counts[stream] = count + 1
-            self._bytes += len(packed.data)
-            overdue = time.monotonic() - self._oldest >= self._interval
-            if overdue or len(self._pending) >= self._rows or self._bytes >= BYTES:
-                self._commit()
+            if index == count:
+                if not self._pending:
+                    self._oldest = time.monotonic()
+                self._pending.append((stream, index, packed))
+                self._counts[stream] = count + 1
+                self._bytes += size
+            # entries are committed in the background as they come of age, unless that failed
+            overdue = bool(self._pending) and time.monotonic() - self._oldest >= 2 * self._interval
+            due = overdue or len(self._pending) >= self._rows or self._bytes >= BYTES
+        if index < count:
+            self._check_same(stream, index, packed)
+        if due:
+            self._commit()
 
     def flush(self) -> None:
         """Commit what waits; when this returns, it is on the disk.
@@ -193,8 +198,7 @@ class Journal:
             When it cannot be written; it still waits.
         """
         self._check_use(writing=True)
-        with self._turn:
-            self._commit()
+        self._commit()
 
     @property
     def pending(self) -> int:
@@ -281,7 +285,7 @@ class Journal:
         self._closing.set()
         if self._pace.ident is not None:
             self._pace.join()
-        with self._turn:
+        with self._database:
             try:
                 self._commit()
             finally:
@@ -306,8 +310,11 @@ class Journal:
 
     def _all_counts(self) -> dict[str, int]:
         self._check_use()
-        with self._turn:
-            return dict(self._counts) if self._lock else database.counts(self._connection, self.folder)
+        if self._lock:
+            with self._turn:
+                return dict(self._counts)
+        with self._database:
+            return database.counts(self._connection, self.folder)
 
     def _check_use(self, *, writing: bool = False) -> None:
         if os.getpid() != self._process:
@@ -321,7 +328,7 @@ class Journal:
 
     def _read(self, stream: str, index: int) -> Packed | None:
         self._check_use()
-        with self._turn:
+        with self._database:
             self._commit()
             return database.read_entry(self._connection, self.folder, stream, index)
 
@@ -333,13 +340,20 @@ class Journal:
             )
 
     def _commit(self) -> None:
-        if self._pending:
-            database.write_entries(self._connection, self.folder, self._pending)
-            self._pending.clear()
-            self._bytes = 0
+        with self._database:
+            with self._turn:
+                batch = list(self._pending)
+            if not batch:
+                return
+            # others may append meanwhile
+            database.write_entries(self._connection, self.folder, batch)
+            with self._turn:
+                del self._pending[: len(batch)]
+                self._bytes -= sum(len(packed.data) + len(packed.layout) for _, _, packed in batch)
+                self._oldest = time.monotonic()
 
     def _commit_now_and_then(self) -> None:
         while not self._closing.wait(self._interval):
             # what could not be written still waits, and the next append says so
-            with suppress(StorageError, FormatError), self._turn:
+            with suppress(StorageError, FormatError):
                 self._commit()

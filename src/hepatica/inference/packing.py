@@ -59,13 +59,14 @@ def pack(arrays: Mapping[str, ArrayLike]) -> Packed:
     layout, parts = [], []
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
-        if isinstance(arrays[name], np.ma.MaskedArray) or array.dtype.kind not in KINDS or _is_long(array.dtype):
-            kind = "masked" if isinstance(arrays[name], np.ma.MaskedArray) else str(array.dtype)
+        masked = isinstance(arrays[name], np.ma.MaskedArray)
+        little = None if masked else _portable(array.dtype)
+        if little is None:
+            kind = "masked" if masked else str(array.dtype)
             raise InputError(
                 f"the array '{name}' is {kind}, which a journal does not keep; give booleans, numbers, text or times of a fixed size."
             )
-        little = array.dtype.newbyteorder("<")
-        layout.append([name, little.str, list(array.shape)])
+        layout.append((name, little.str, array.shape))
         parts.append(array.astype(little, copy=False).tobytes())
     return Packed(layout=_encode(layout), data=b"".join(parts))
 
@@ -123,6 +124,8 @@ def _parts(layout: str) -> tuple[tuple[str, np.dtype[Any], tuple[int, ...]], ...
     return tuple((name, np.dtype(dtype), tuple(shape)) for name, dtype, shape in json.loads(layout))
 
 
-def _is_long(dtype: np.dtype[Any]) -> bool:
-    """Whether these are C's ``long double``, whose bytes differ from machine to machine."""
-    return dtype.kind in "fc" and dtype.itemsize > (8 if dtype.kind == "f" else 16)
+@lru_cache(maxsize=64)
+def _portable(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
+    """Give the little-endian form of a dtype; nothing for one whose bytes mean something on this machine only."""
+    long = dtype.kind in "fc" and dtype.itemsize > (8 if dtype.kind == "f" else 16)  # C's long double
+    return None if long or dtype.kind not in KINDS else dtype.newbyteorder("<")

@@ -73,12 +73,14 @@ class Replay:
             if before is None or pack({ARGUMENTS: before}) != pack({ARGUMENTS: arguments}):
                 raise InputError(self._differs(before, np.asarray(arguments)))
         else:
-            asked = pack({ARGUMENTS: arguments})
-            computed = compute(unpack(asked)[ARGUMENTS])  # a copy, so that what is recorded is what was asked
+            asked = np.array(arguments)
+            computed = compute(asked.copy(order="C"))  # what is recorded is what was asked, whatever compute does to it
             if ARGUMENTS in computed:
                 raise InputError(f"a result is named '{ARGUMENTS}', the name that arguments are kept under; rename it.")
-            result = unpack(pack(computed))
-            self._journal.append(self._stream, self.calls, unpack(asked) | result)
+            packed = pack({ARGUMENTS: asked} | dict(computed))
+            self._journal.append_packed(self._stream, self.calls, packed)
+            result = unpack(packed)
+            del result[ARGUMENTS]
         self.calls += 1
         return result
 
