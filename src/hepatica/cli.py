@@ -150,6 +150,44 @@ def simulate(
 
 
 @app.command()
+def fit(
+    problem: Annotated[Path, typer.Argument(help="A PEtab problem: its YAML file.")],
+    starts: Annotated[int, typer.Option(help="Starting points of the optimizer.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the starting points.")] = 1,
+    rtol: Annotated[
+        float | None, typer.Option(help="Relative tolerance of the simulations; 1e-6 when not given.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the result; results/PROBLEM when not given.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted fit, or add starts to it.")
+    ] = False,
+) -> None:
+    """Fit a PEtab problem from many starting points."""
+    from hepatica.inference.fitting import describe_fit, fit_petab
+    from hepatica.simulation.setup import workers
+    from hepatica.solver import Tolerances
+
+    folder = out or Path("results") / problem.stem
+    tolerances = None if rtol is None else Tolerances(rtol=rtol)
+    try:
+        with _progress() as progress:
+            found = fit_petab(
+                problem, folder, starts=starts, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
+                progress=lambda done, total: progress("starts", done, total),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
+        sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {again}\n")
+        raise typer.Exit(INTERRUPTED) from None
+    for line in describe_fit(found):
+        typer.echo(line)
+    typer.echo(str(folder / "fit.nc"))
+    if not found["objective"].notnull().any():
+        raise typer.Exit(1)
+
+
+@app.command()
 def check(
     name: Annotated[str, typer.Argument(help="A model (library name or file) or a study (folder or study.toml).")],
     against: Annotated[

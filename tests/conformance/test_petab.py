@@ -105,6 +105,10 @@ def test_gradients_of_published_problems(name: str, unpacked: Path) -> None:
     x = points[np.flatnonzero(np.isfinite(likelihood(points)))[:1]]
     value, gradient = likelihood.gradient(x)
     assert value[0] == pytest.approx(likelihood(x)[0], rel=1e-10)
+    again, forward, known = likelihood.curvature(x)
+    assert again[0] == pytest.approx(value[0], rel=1e-10)
+    np.testing.assert_allclose(forward[0], gradient[0], rtol=1e-6, atol=1e-6 * np.abs(gradient[0]).max())
+    assert np.linalg.eigvalsh(known[0])[0] > -1e-9 * np.trace(known[0])
     for seed in (2, 3):
         direction = shift(problem, seed, 1.0)
         got, gap = along(likelihood, x, direction)

@@ -317,7 +317,8 @@ class Likelihood:
         f, o = self._fitted, self.problem.observable
         expected = values[:, self._run, self._reading, f.expected[o]]
         sigma = np.where(f.noise[o] < 0, f.sigma[o], values[:, self._run, self._reading, f.noise[o]])
-        return expected, sigma
+        # one layout however many points there are: sums along rows must not depend on the number of rows
+        return np.ascontiguousarray(expected), np.ascontiguousarray(sigma)
 
     def _at_readings(self, by_expected: Array, by_sigma: Array, shape: tuple[int, ...]) -> Array:
         """The transpose of :meth:`_at_measurements`."""
@@ -348,5 +349,5 @@ class Likelihood:
                 scale,
                 distribution,
             )
-            total += density.sum(axis=1)
+            total += np.ascontiguousarray(density).sum(axis=1)
         return total, by_expected, by_sigma

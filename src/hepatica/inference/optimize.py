@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable
+from importlib.metadata import version
+from itertools import count
 from typing import Any
 
 import fides
@@ -10,9 +12,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hepatica.errors import InputError
+from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Problem, to_scale
+from hepatica.inference.replay import Replay
 from hepatica.inference.together import Ask, run_together
 from hepatica.solver import Tolerances
 
@@ -52,6 +56,7 @@ class Posterior:
         )
         value, gradient = -(value + prior), -(gradient + slope)
         known[:, np.arange(points.shape[1]), np.arange(points.shape[1])] += more
+        known = np.tril(known) + np.tril(known, -1).swapaxes(1, 2)  # symmetric to the last bit
         failed = ~(np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(known).all(axis=(1, 2)))
         value[failed], gradient[failed], known[failed] = np.nan, np.nan, np.nan
         return value, gradient, known
@@ -84,7 +89,7 @@ def starting_point(lower: Array, upper: Array, seed: int, start: int, attempt: i
 
 def fit(
     problem: Problem, *, starts: int = 100, seed: int = 1, threads: int = 1, tolerances: Tolerances | None = None,
-    most: int = 500, at_once: int = AT_ONCE, progress: Progress | None = None,
+    most: int = 500, at_once: int = AT_ONCE, journal: Journal | None = None, progress: Progress | None = None,
 ) -> xr.Dataset:  # fmt: skip
     """Fit a problem from many starting points, with trust regions and Fisher information as the curvature.
 
@@ -102,6 +107,8 @@ def fit(
         Iterations of one start.
     at_once
         Starts that advance together.
+    journal
+        Open for writing; takes every evaluation, and a fit that was stopped goes on from it to the same result.
     progress
         Called with (starts done, starts).
 
@@ -124,22 +131,47 @@ def fit(
         raise InputError(f"{starts} starts were asked for; expected one or more.")
     lower, upper = bounds_of(problem)
     posterior = Posterior(Likelihood(problem, tolerances=tolerances, threads=threads))
-    done = 0
+    done = count(1)
 
     def evaluate(_numbers: list[int], points: Array) -> list[Answer]:
         values, gradients, known = posterior(points)
         return [(float(v), g, h) for v, g, h in zip(values, gradients, known, strict=True)]
 
     def work(start: int, ask: Ask) -> dict[str, Any]:
-        nonlocal done
-        result = _descend(ask, lower, upper, seed, start, most)
-        done += 1
+        replayed = ask if journal is None else _replayed(Replay(journal, f"start {start}"), ask, len(lower))
+        result = _descend(replayed, lower, upper, seed, start, most)
         if progress is not None:
-            progress(done, starts)
+            progress(next(done), starts)
         return result
 
     found = run_together(starts, work, evaluate, min(at_once, starts))
     return _dataset(problem, found, lower, upper)
+
+
+def fit_header(problem: Problem, seed: int, most: int, tolerances: Tolerances | None) -> dict[str, str]:
+    """Give what makes a fit what it is, as the header of its journal; the number of starts may grow."""
+    return {
+        "what": "fit", "problem": problem.digest, "seed": str(seed), "iterations": str(most), "tolerances": str(tolerances),
+        "hepatica": version("hepatica"), "fides": fides.__version__, "numpy": np.__version__,
+    }  # fmt: skip
+
+
+def _replayed(replay: Replay, ask: Ask, size: int) -> Ask:
+    """Ask the journal first; of the symmetric information one half is kept."""
+    half = np.tril_indices(size)
+
+    def compute(x: Array) -> dict[str, Array]:
+        value, gradient, known = ask(x)
+        return {"value": np.array([value]), "gradient": gradient, "information": known[half]}
+
+    def call(x: Array) -> Answer:
+        found = replay.call(x, compute)
+        known = np.empty((size, size))
+        known[half] = found["information"]
+        known.T[half] = found["information"]
+        return float(found["value"][0]), found["gradient"], known
+
+    return call
 
 
 def _descend(ask: Ask, lower: Array, upper: Array, seed: int, start: int, most: int) -> dict[str, Any]:
@@ -160,14 +192,14 @@ def _descend(ask: Ask, lower: Array, upper: Array, seed: int, start: int, most: 
             "evaluations": TRIES,
             "message": message,
         }
-    count = attempt + 1
+    evaluations = attempt + 1
 
     def objective(x: Array) -> Answer:
-        nonlocal answer, count
+        nonlocal answer, evaluations
         if answer is not None:  # the starting point
             given, answer = answer, None
             return given
-        count += 1
+        evaluations += 1
         result: Answer = ask(x)
         return result
 
@@ -175,7 +207,7 @@ def _descend(ask: Ask, lower: Array, upper: Array, seed: int, start: int, most: 
     optimizer = fides.Optimizer(objective, ub=upper, lb=lower, verbose=logging.CRITICAL, options=options)
     optimizer.minimize(first)
     return {
-        "first": first, "objective": float(optimizer.fval_min), "x": np.array(optimizer.x_min), "evaluations": count,
+        "first": first, "objective": float(optimizer.fval_min), "x": np.array(optimizer.x_min), "evaluations": evaluations,
         "gradient": np.array(optimizer.grad_min), "message": MESSAGES.get(optimizer.exitflag.name, optimizer.exitflag.name.lower()),
     }  # fmt: skip
 

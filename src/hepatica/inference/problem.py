@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal
 
 import numpy as np
@@ -130,6 +131,15 @@ class Problem:
     observable: Indices
     times: Array
     values: Array
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that can change a number."""
+        arrays = b"".join(
+            np.ascontiguousarray(a).tobytes() for a in (self.trial, self.observable, self.times, self.values)
+        )
+        texts = (self.model.digest, self.parameters, [(t.before, t.after) for t in self.trials], self.observables)
+        return sha256(repr(texts).encode() + arrays).hexdigest()
 
     @property
     def estimated(self) -> tuple[Estimate, ...]:

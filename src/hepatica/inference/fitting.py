@@ -1,0 +1,95 @@
+"""A fit from files to files: what ``hepatica fit`` does."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from hepatica.errors import StorageError
+from hepatica.inference.journal import Journal
+from hepatica.inference.optimize import Progress, fit, fit_header
+from hepatica.inference.petab import read_petab
+from hepatica.solver import Tolerances
+
+NEAR = 0.1
+"""Difference of log-posteriors below which two starts count as the same optimum."""
+
+
+def fit_petab(
+    file: str | Path, out: str | Path, *, starts: int = 100, seed: int = 1, threads: int = 1, tolerances: Tolerances | None = None,
+    resume: bool = False, progress: Progress | None = None,
+) -> xr.Dataset:  # fmt: skip
+    """Fit a PEtab problem, keep every evaluation, and write what came out.
+
+    Parameters
+    ----------
+    file
+        The problem's YAML file.
+    out
+        Folder of the result: ``fit.nc``, the starts as netCDF, and ``journal``, every evaluation.
+    starts, seed, threads, tolerances, progress
+        As for :func:`~hepatica.inference.optimize.fit`.
+    resume
+        Whether a fit that was stopped goes on; the number of starts may differ.
+
+    Returns
+    -------
+    xarray.Dataset
+        As :func:`~hepatica.inference.optimize.fit` gives it.
+
+    Raises
+    ------
+    InputError
+        When the problem cannot be read, or the folder holds another fit.
+    StorageError
+        When the result cannot be written.
+    """
+    problem, folder = read_petab(file), Path(out)
+    header = fit_header(problem, seed, 500, tolerances)
+    with Journal.open(folder / "journal", header, resume=resume) as journal:
+        found = fit(
+            problem,
+            starts=starts,
+            seed=seed,
+            threads=threads,
+            tolerances=tolerances,
+            journal=journal,
+            progress=progress,
+        )
+    try:
+        found.to_netcdf(folder / "fit.nc", engine="h5netcdf")
+    except OSError as error:
+        raise StorageError(f"'{folder / 'fit.nc'}' cannot be written ({error}).") from error
+    return found
+
+
+def describe_fit(found: xr.Dataset) -> Sequence[str]:
+    """Say in sentences how a fit went.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> starts = {"objective": ("start", [1.0, 1.05, 7.0]), "evaluations": ("start", [9, 8, 7]), "message": ("start", ["", "", ""])}
+    >>> bounds = {"at_bound": (("start", "parameter"), [[0, 1], [0, 1], [0, 0]]), "parameter": ["k", "s"]}
+    >>> for line in describe_fit(xr.Dataset(starts | bounds)):
+    ...     print(line)
+    best log-posterior -1; 2 of 3 starts within 0.1 of it; 24 evaluations
+    at its upper bound: s
+    """
+    objective = found["objective"].values
+    fine = np.isfinite(objective)
+    total = int(found["evaluations"].sum())
+    if not fine.any():
+        return [f"no start could be evaluated; {total} evaluations. First: {found['message'].values[0]}"]
+    near = int((objective[fine] <= objective[fine].min() + NEAR).sum())
+    lines = [
+        f"best log-posterior {-objective[0]:.10g}; {near} of {len(objective)} starts within {NEAR:g} of it; {total:,} evaluations"
+    ]
+    for side, sign in (("lower", -1), ("upper", 1)):
+        names = found["parameter"].values[found["at_bound"].values[0] == sign]
+        if len(names):
+            lines.append(f"at its {side} bound: {', '.join(str(n) for n in names)}")
+    for start, message in zip(found["start"].values[~fine], found["message"].values[~fine], strict=True):
+        lines.append(f"start {start} failed: {message}")
+    return lines
