@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from hepatica import cli, report, study
 from hepatica.errors import ComputationError, StorageError
 from hepatica.model import Issue
+from hepatica.sbml import write_sbml
+from tests.inference import problems
 
 STUDY = Path(__file__).parents[1] / "studies" / "igf1r-sorafenib"
 
@@ -293,3 +297,46 @@ def test_check_against_says_what_is_missing(call, pulse, monkeypatch):
     code, _, err = call("check", pulse / "pulse.ant", "--against", "roadrunner")
     assert code == 2
     assert err == "hepatica: libRoadRunner is not installed; install it with: pip install 'hepatica[roadrunner]'\n"
+
+
+@pytest.fixture
+def decay(tmp_path):
+    """A PEtab problem of one species that decays, measured at three times."""
+    write_sbml(problems.decay(), tmp_path / "model.xml")
+    tables = {
+        "conditions.tsv": "conditionId\nc0",
+        "measurements.tsv": "observableId\tsimulationConditionId\ttime\tmeasurement\na\tc0\t0\t2.1\na\tc0\t1\t1.1\na\tc0\t3\t0.5",
+        "observables.tsv": "observableId\tobservableFormula\tnoiseFormula\na\tA\t0.1",
+        "parameters.tsv": "parameterId\tparameterScale\tlowerBound\tupperBound\tnominalValue\testimate\nk\tlog10\t1e-3\t1e3\t0.5\t1",
+    }
+    for name, text in tables.items():
+        (tmp_path / name).write_text(text + "\n")
+    parts = "\n".join(f"    {k}_files: [{v}]" for k, v in (
+        ("condition", "conditions.tsv"), ("measurement", "measurements.tsv"), ("observable", "observables.tsv"), ("sbml", "model.xml"),
+    ))  # fmt: skip
+    file = tmp_path / "decay.yaml"
+    file.write_text(f"format_version: 1\nparameter_file: parameters.tsv\nproblems:\n  -\n{parts}\n")
+    return file
+
+
+def test_fit_finds_the_rate_and_keeps_what_it_computed(call, decay, tmp_path):
+    out = tmp_path / "out"
+    code, text, _ = call("fit", decay, "--starts", 3, "--out", out, "--threads", 1)
+    assert code == 0
+    assert text.splitlines()[0].startswith("best log-posterior ")
+    assert text.splitlines()[-1] == str(out / "fit.nc")
+    with xr.open_dataset(out / "fit.nc") as found:
+        assert found["x"].values[0, 0] == pytest.approx(np.log10(0.53), abs=0.05)
+    code, _, error = call("fit", decay, "--starts", 3, "--out", out)
+    assert code == 2
+    assert "--resume" in error
+    code, again, _ = call("fit", decay, "--starts", 4, "--out", out, "--resume")
+    assert code == 0
+    assert again.splitlines()[0].startswith(text.split(";")[0])
+
+
+def test_fit_says_in_one_sentence_what_it_cannot_read(call, tmp_path):
+    code, _, error = call("fit", tmp_path / "nothing.yaml")
+    assert code == 2
+    assert error.startswith("hepatica: there is no file ")
+    assert error.count("\n") == 1

@@ -30,6 +30,19 @@ if TYPE_CHECKING:
     from hepatica.evidence import Evidence, Source, cite
     from hepatica.experiment import Arm, Assay, CellLine, Change, Experiment, Intervention
     from hepatica.failed import failures
+    from hepatica.inference import (
+        Estimate,
+        Journal,
+        Likelihood,
+        Observable,
+        Problem,
+        Replay,
+        Trial,
+        describe_fit,
+        fit,
+        fit_petab,
+        read_petab,
+    )
     from hepatica.library import (
         describe,
         list_cell_lines,
@@ -77,6 +90,9 @@ _ROOMS = {
     "evidence": ("Evidence", "Source", "cite"),
     "experiment": ("Arm", "Assay", "CellLine", "Change", "Experiment", "Intervention"),
     "failed": ("failures",),
+    "inference": (
+        "Estimate", "Journal", "Likelihood", "Observable", "Problem", "Replay", "Trial", "describe_fit", "fit", "fit_petab", "read_petab",
+    ),
     "library": (
         "describe", "list_cell_lines", "list_drugs", "list_models", "list_tools", "load_cell_line", "load_drug",
         "load_ensemble", "load_model", "load_sources", "load_tool", "load_wirings",
@@ -94,16 +110,17 @@ _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Agreement", "Apoptosis", "Arm", "Assay", "CellLine", "Change", "Claim", "Difference", "Differentiator",
-    "DoseResponse", "Drug", "EdU", "Ensemble", "Evidence", "Experiment", "HepaticaError", "Intervention", "Kernel",
-    "Level", "Model", "Objective", "Panel", "Readings", "ScratchWound", "Source", "SquaredError", "Status", "Study",
-    "StudyResult", "TimeCourse", "Tolerances", "Verdict", "WesternBlot", "Wiring", "Xenograft", "__version__", "bliss", "check_model",
-    "cite", "compare_engines", "compile_model", "describe", "dose_grid", "dose_series", "draw_around", "draw_prior", "evaluate_claims",
-    "failures", "fit_curve", "fit_dose_response", "hsa", "list_cell_lines", "list_drugs", "list_models", "list_tools",
-    "load_cell_line", "load_drug", "load_ensemble", "load_model", "load_sources", "load_study", "load_tool",
-    "load_wirings", "loewe", "pathway_share", "prior_blocks", "rank_correlation", "read_antimony", "read_blocks",
-    "read_claims", "read_ensemble", "read_sbml", "reduce_blocks", "run_study", "simulate", "simulate_blocks",
-    "stored_draws", "value_and_gradient", "write_antimony", "write_blocks", "write_ensemble", "write_report",
-    "write_sbml", "write_table",
+    "DoseResponse", "Drug", "EdU", "Ensemble", "Estimate", "Evidence", "Experiment", "HepaticaError", "Intervention",
+    "Journal", "Kernel", "Level", "Likelihood", "Model", "Objective", "Observable", "Panel", "Problem", "Readings",
+    "Replay", "ScratchWound", "Source", "SquaredError", "Status", "Study", "StudyResult", "TimeCourse", "Tolerances",
+    "Trial", "Verdict", "WesternBlot", "Wiring", "Xenograft", "__version__", "bliss", "check_model", "cite",
+    "compare_engines", "compile_model", "describe", "describe_fit", "dose_grid", "dose_series", "draw_around",
+    "draw_prior", "evaluate_claims", "failures", "fit", "fit_curve", "fit_dose_response", "fit_petab", "hsa",
+    "list_cell_lines", "list_drugs", "list_models", "list_tools", "load_cell_line", "load_drug", "load_ensemble",
+    "load_model", "load_sources", "load_study", "load_tool", "load_wirings", "loewe", "pathway_share", "prior_blocks",
+    "rank_correlation", "read_antimony", "read_blocks", "read_claims", "read_ensemble", "read_petab", "read_sbml",
+    "reduce_blocks", "run_study", "simulate", "simulate_blocks", "stored_draws", "value_and_gradient", "write_antimony",
+    "write_blocks", "write_ensemble", "write_report", "write_sbml", "write_table",
 ]  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from hepatica.errors import UnsupportedError
 from hepatica.inference.files import read_yaml, required
-from hepatica.inference.petab_v1 import read_petab_v1
 from hepatica.inference.problem import Problem
 
 
@@ -21,6 +20,8 @@ def read_petab(file: str | Path) -> Problem:
     InputError
         When a file is missing, hostile, or not as PEtab has it, or the problem needs what hepatica does not do.
     """
+    from hepatica.inference.petab_v1 import read_petab_v1  # PEtab's library takes a second to import
+
     path = Path(file)
     settings = read_yaml(path)
     version = str(required(settings, "format_version", path))

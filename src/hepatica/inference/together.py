@@ -6,6 +6,7 @@ evaluated as one batch. What one of them sees never depends on the others.
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,12 @@ def run_together(count: int, work: Callable[[int, Ask], Any], evaluate: Evaluate
     gate = threading.Condition()
     asked: dict[int, Array] = {}
     answers: dict[int, Any] = {}
-    results: list[Any] = [None] * count
-    broken: list[BaseException] = []
-    state = {"busy": 0, "stopped": False}
+    state = {"finished": 0, "stopped": False, "failed": False}
+
+    def ready() -> bool:
+        """Whether all that can be busy wait, or nothing is left to wait for."""
+        left = count - state["finished"]
+        return bool(state["failed"]) or left == 0 or len(asked) == min(at_once, left)
 
     def ask(me: int, point: Array) -> Any:
         with gate:
@@ -61,42 +65,39 @@ def run_together(count: int, work: Callable[[int, Ask], Any], evaluate: Evaluate
                 raise Stopped
             return answers.pop(me)
 
-    def run(me: int) -> None:
+    def run(me: int) -> Any:
         try:
-            results[me] = work(me, lambda point: ask(me, point))
-        except Stopped:
-            pass
-        except BaseException as error:  # noqa: BLE001 - it is raised again where the run was asked for
-            broken.append(error)
+            return work(me, lambda point: ask(me, point))
+        except BaseException:
+            state["failed"] = True
+            raise
         finally:
             with gate:
-                state["busy"] -= 1
+                state["finished"] += 1
                 gate.notify_all()
 
-    threads: list[threading.Thread] = []
-    try:
-        while True:
-            with gate:
-                while state["busy"] < at_once and len(threads) < count:
-                    state["busy"] += 1
-                    threads.append(threading.Thread(target=run, args=(len(threads),), name=f"optimizer {len(threads)}"))
-                    threads[-1].start()
-                gate.wait_for(lambda: broken or len(asked) == state["busy"])
-                if broken:
-                    raise broken[0]
-                if not state["busy"] and len(threads) == count:
-                    return results
-                numbers = sorted(asked)
-                points = [asked.pop(n) for n in numbers]
-            if numbers:
+    with ThreadPoolExecutor(at_once, thread_name_prefix="optimizer") as pool:
+        futures = [pool.submit(run, me) for me in range(count)]
+        try:
+            while True:
+                with gate:
+                    gate.wait_for(ready)
+                    numbers = sorted(asked)
+                    points = [asked.pop(n) for n in numbers]
+                    if state["failed"] or state["finished"] == count:
+                        break
                 found = evaluate(numbers, np.array(points))
                 with gate:
                     answers.update(zip(numbers, found, strict=True))
                     gate.notify_all()
-                    gate.wait_for(lambda: not answers or broken)
-    finally:
-        with gate:
-            state["stopped"] = True
-            gate.notify_all()
-        for thread in threads:
-            thread.join()
+                    gate.wait_for(lambda: not answers or state["failed"])
+        finally:
+            with gate:
+                state["stopped"] = True
+                gate.notify_all()
+            pool.shutdown(cancel_futures=True)
+    for future in futures:
+        error = None if future.cancelled() else future.exception()
+        if error is not None and not isinstance(error, Stopped):
+            raise error
+    return [future.result() for future in futures]
