@@ -38,6 +38,12 @@ def test_the_nominal_table_is_what_the_command_prints() -> None:
         assert line in text, line
 
 
+def test_the_tables_of_measurements_are_what_the_command_prints() -> None:
+    printed = runpy.run_path(str(ROOT / "docs" / "measurements.py"))["lines"]()
+    page = (ROOT / "docs" / "measurements.md").read_text().splitlines()
+    assert [line for line in page if line.startswith("|")] == printed
+
+
 def test_local_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):

@@ -301,7 +301,10 @@ def _load_if_study(name: str) -> "Study | None":
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A drug, cell line, tool, claim, source, model, or a part of one.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A drug, cell line, tool, claim, source, table of measurements, model, or a part of one."),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Say what a thing is, with its numbers and their sources."""

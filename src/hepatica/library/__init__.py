@@ -1,4 +1,4 @@
-"""What the library holds: models, cell lines, drugs, tools and the literature record, as files with sources."""
+"""What the library holds: models, cell lines, drugs, tools, measurements and the literature record, as files with sources."""
 
 from hepatica.library.describe import citation, describe, find
 from hepatica.library.load import (
@@ -14,18 +14,23 @@ from hepatica.library.load import (
     load_tool,
     load_wirings,
 )
+from hepatica.library.measured import Measurements, describe_measurements, list_measurements, load_measurements
 
 __all__ = [
+    "Measurements",
     "citation",
     "describe",
+    "describe_measurements",
     "find",
     "list_cell_lines",
     "list_drugs",
+    "list_measurements",
     "list_models",
     "list_tools",
     "load_cell_line",
     "load_drug",
     "load_ensemble",
+    "load_measurements",
     "load_model",
     "load_sources",
     "load_tool",

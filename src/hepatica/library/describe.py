@@ -20,11 +20,12 @@ from hepatica.library.load import (
     load_tool,
     load_wirings,
 )
+from hepatica.library.measured import Measurements, describe_measurements, list_measurements
 from hepatica.library.parts import Part, parts_of
 from hepatica.model import Parameter, Prior
 from hepatica.pharmacology import Binding, Drug, Target
 
-Thing = Drug | CellLine | Intervention | Parameter | Source | Wiring | Part
+Thing = Drug | CellLine | Intervention | Measurements | Parameter | Source | Wiring | Part
 
 _Z95 = 1.6448536269514722  # 95 % quantile of the standard normal
 _VERBS = {"set": "set to", "scale": "times", "add": "plus", "infuse": "infused at"}
@@ -36,7 +37,7 @@ def find(name: str) -> Thing:
     Parameters
     ----------
     name
-        A drug, cell line or tool (also by alias), a library model or its species, reactions, computed quantities,
+        A drug, cell line or tool (also by alias), a table of measurements, a library model or its species, reactions, computed quantities,
         parameters and wirings, or the key of a source.
 
     Raises
@@ -44,7 +45,7 @@ def find(name: str) -> Thing:
     NotFoundError
         When nothing answers to the name; with near names.
     """
-    for load in (load_drug, load_cell_line, load_tool):
+    for load in (load_drug, load_cell_line, load_tool, describe_measurements):
         try:
             return load(name)
         except NotFoundError:
@@ -56,7 +57,7 @@ def find(name: str) -> Thing:
         values |= {p.id: p for p in loaded.parameters}
         values |= parts_of(loaded)
     if name not in values:
-        known = {*values, *list_drugs(), *list_cell_lines(), *list_tools()}
+        known = {*values, *list_drugs(), *list_cell_lines(), *list_tools(), *list_measurements()}
         raise NotFoundError(f"nothing in the library is called '{name}'.{did_you_mean(name, known)}")
     return values[name]
 
@@ -88,6 +89,8 @@ def describe(thing: Thing | str) -> str:
         lines += _note(found.note)
     elif isinstance(found, Intervention):
         lines = [f"{_title(found.id, found.name)}, tool", *_changes(found.changes), *_note(found.note)]
+    elif isinstance(found, Measurements):
+        lines = _measurements(found)
     elif isinstance(found, Parameter):
         lines = _parameter(found)
     elif isinstance(found, Part):
@@ -177,6 +180,17 @@ def _binding(binding: Binding) -> list[str]:
     if binding.fu_plasma is not None:
         parts.append(f"{binding.fu_plasma:.2%} in plasma")
     return [f"  free fraction {', '.join(parts)}{_evidence(binding.evidence)}"]
+
+
+def _measurements(table: Measurements) -> list[str]:
+    roles = ", ".join(f"{count} {role}" for role, count in table.roles.items())
+    lines = [f"{_title(table.id, table.name)}, measurements", _text(table.text), f"  {table.rows} rows: {roles}"]
+    lines += [
+        "  columns",
+        *(f"    {_with_unit(c.name, c.unit and f'({c.unit})'):<34} {c.meaning}" for c in table.columns),
+    ]
+    lines += [_text(f"left out: {table.left_out}")]
+    return [*lines, "  sources", *(f"    {s.key}: {citation(s)}" for s in table.sources)]
 
 
 def _parameter(parameter: Parameter) -> list[str]:
