@@ -89,6 +89,13 @@ def test_recalled_numbers_are_assumed():
     assert (table["basis"] == expected).all()
 
 
+def test_an_extrapolated_value_is_flagged_and_an_unknown_range_is_said_to_be_unknown():
+    table = load_measurements("growth_gdsc").set_index(["measured_in", "drug"])
+    assert set(table.index[table["extrapolated"] == "yes"]) == {("C3A", "Linsitinib"), ("C3A", "MK-2206")}
+    assert (table["extrapolated"] != "no").all()
+    assert table["top_tested_uM"].isna().all()
+
+
 def test_the_model_has_every_stimulus_and_readout():
     known = load_model("hcc").by_id
     for name in PHOSPHO:
@@ -101,7 +108,7 @@ def test_the_model_has_every_stimulus_and_readout():
 def test_an_unknown_name():
     with pytest.raises(NotFoundError, match=r"no measurements 'growth_cle' in the library\. Did you mean 'growth_ccle"):
         load_measurements("growth_cle")
-    with pytest.raises(NotFoundError, match="Known: .*growth_gdsc, "):
+    with pytest.raises(NotFoundError, match=r"Known: .*growth_gdsc, "):
         describe_measurements("xyz")
 
 
