@@ -189,7 +189,12 @@ def fit(
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A model (library name or file) or a study (folder or study.toml).")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A model (library name or file), a study (folder or study.toml), or a PEtab problem (YAML file)."
+        ),
+    ],
     against: Annotated[
         str | None,
         typer.Option(
@@ -200,7 +205,10 @@ def check(
     until: Annotated[float, typer.Option(help="End of that comparison, in the model's time unit.")] = 100.0,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong in a model or a study, and what its parameters rest on."""
+    """Say what is wrong in a model, a study or a PEtab problem, and what the parameters rest on."""
+    if Path(name).suffix.lower() in {".yaml", ".yml"}:
+        _check_petab(name, as_json=as_json)
+        return
     from hepatica.library import list_models, load_model
     from hepatica.model import basis_share, check_model
 
@@ -230,6 +238,21 @@ def check(
         for line in _issue_lines(issues):
             typer.echo(line)
     if failed:
+        raise typer.Exit(1)
+
+
+def _check_petab(name: str, *, as_json: bool) -> None:
+    """Say what is wrong in a PEtab problem."""
+    from hepatica.inference import check_petab
+
+    issues = check_petab(name)
+    if as_json:
+        _print_json({"problem": name, "issues": issues})
+    else:
+        typer.echo(f"PEtab problem {name}")
+        for line in _issue_lines(issues):
+            typer.echo(line)
+    if any(issue.severity == "error" for issue in issues):
         raise typer.Exit(1)
 
 

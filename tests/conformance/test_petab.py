@@ -11,7 +11,8 @@ import pytest
 import yaml
 from suites import ROOT
 
-from hepatica.inference import Likelihood, Problem, read_petab
+from hepatica.errors import UnsupportedError
+from hepatica.inference import Likelihood, Problem, log_prior, read_petab
 from hepatica.inference.formula import read_formula
 from hepatica.model import Number
 from hepatica.solver import Tolerances
@@ -65,18 +66,32 @@ def along(likelihood: Likelihood, x: np.ndarray, direction: np.ndarray) -> tuple
     return found[best], gaps[best]
 
 
+V1, V2 = (f"{k:04d}" for k in range(1, 21)), (f"{k:04d}" for k in range(1, 33) if k != 19)
+
+
 @needs_suite
-@pytest.mark.parametrize("case", [f"{k:04d}" for k in range(1, 21)])
-def test_cases_of_version_1(case: str, unpacked: Path) -> None:
-    folder = unpacked / "cases" / "v1.0.0" / "sbml" / case
-    want = yaml.safe_load((folder / f"_{case}_solution.yaml").read_text())
-    problem = read_petab(folder / f"_{case}.yaml")
+@pytest.mark.parametrize("case", [*(f"v1.0.0/{c}" for c in V1), *(f"v2.0.0/{c}" for c in V2)])
+def test_cases(case: str, unpacked: Path) -> None:
+    version, number = case.split("/")
+    folder = unpacked / "cases" / version / "sbml" / number
+    want = yaml.safe_load((folder / f"_{number}_solution.yaml").read_text())
+    problem = read_petab(folder / f"_{number}.yaml")
     likelihood = Likelihood(problem, tolerances=TIGHT)
     x = problem.nominal[None]
     assert abs(likelihood(x)[0] - want["llh"]) < want["tol_llh"]
     assert abs(np.sum(likelihood.residuals(x) ** 2) - want["chi2"]) < want["tol_chi2"]
     seen = pd.read_csv(folder / "_simulations.tsv", sep="\t")["simulation"].to_numpy()
     assert np.abs(np.sort(likelihood.simulate(x)[0][0]) - np.sort(seen)).mean() < want["tol_simulations"]
+    if "unnorm_log_posterior" in want:
+        prior = log_prior(x, likelihood.linear(x), likelihood.factors, problem.estimated)[0][0]
+        assert prior == pytest.approx(sum(want["log_prior"].values()), abs=1e-12)
+        assert abs(likelihood(x)[0] + prior - want["unnorm_log_posterior"]) < want["tol_unnorm_log_posterior"]
+    if case == "v2.0.0/0023":  # its steady state is what an event made of it
+        with pytest.raises(
+            UnsupportedError, match="steady state that depends on where it is started from, in a model with events"
+        ):
+            likelihood.gradient(x)
+        return
     value, gradient = likelihood.gradient(x)
     assert value == pytest.approx(want["llh"], abs=want["tol_llh"])
     for k, direction in enumerate(np.eye(x.shape[1])):

@@ -204,9 +204,14 @@ def _happening(names: Names, formulas: Formulas, event: Event) -> Happening:
         # an amount is that of the compartment as it was, whatever else the event changes
         return formulas.symbol(names.species[name].compartment) if names.by_amount(name) else graph.number(1.0)
 
+    def assigned(name: str, node: Node) -> tuple[int, Node, Node]:
+        if event.at_trigger:
+            return names.index[name], node, factor(name)
+        return names.index[name], graph.mul(node, factor(name)), graph.number(1.0)  # both are of the same moment
+
     return Happening(
         delay=graph.number(0.0) if event.delay is None else formulas.node(event.delay),
         priority=graph.number(float("-inf")) if event.priority is None else formulas.node(event.priority),
-        assignments=tuple((names.index[n], formulas.node(x), factor(n)) for n, x in event.assignments),
+        assignments=tuple(assigned(n, formulas.node(x)) for n, x in event.assignments),
         initial_value=event.initial_value, persistent=event.persistent, at_trigger=event.at_trigger,
     )  # fmt: skip

@@ -1,9 +1,10 @@
 """The files of a PEtab problem, which are of unknown hands."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -62,15 +63,70 @@ def beside(file: Path, name: object) -> Path:
     return path
 
 
-def read_table(file: Path, names: object, columns: Columns) -> pd.DataFrame:
-    """Read one or several tables as one; ``columns`` makes of a table what PEtab's library expects."""
-    frames = [_table(beside(file, name)) for name in (names if isinstance(names, list) else [names])]
+def names_of(settings: Mapping[str, Any], key: str, file: Path) -> list[str]:
+    """Give the names of the files of an entry that must be there: a name, or several."""
+    names = required(settings, key, file)
+    names = names if isinstance(names, list) else [names]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise FormatError(f"{file}: '{key}' names no file; expected a name or a list of names.")
+    return list(names)
+
+
+def read_table(
+    file: Path, names: Sequence[str], columns: Columns, needed: Sequence[str], key: str | None = None
+) -> pd.DataFrame:
+    """Read one or several tables as one.
+
+    Parameters
+    ----------
+    file
+        The YAML file, which lies beside the tables.
+    names
+        Their files.
+    columns
+        Makes of a table what PEtab's library expects.
+    needed
+        Columns that must be there.
+    key
+        The column that names the rows, where it may name each row once.
+    """
+    frames = [_table(beside(file, name)) for name in names]
+    for name, frame in zip(names, frames, strict=True):
+        for column in needed:
+            if column not in frame:
+                raise FormatError(f"{file.parent / name}: the table has no column '{column}', which PEtab needs.")
+    whole = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    if key is not None:
+        for value, count in whole[key].value_counts().items():
+            if count > 1:
+                raise FormatError(
+                    f"{file.parent / names[0]}: {key.removesuffix('Id')} '{value}' has {count} rows; keep one."
+                )
     try:
-        whole = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
         return columns(whole)
     except (KeyError, ValueError, AssertionError) as error:
         detail = str(error).strip("'\"").splitlines()[0] if str(error) else type(error).__name__
         raise FormatError(f"{file}: a table is not as PEtab has it ({detail}).") from error
+
+
+def number(cell: object, what: str, empty: float | None = None) -> float:
+    """Give a cell as a number; ``empty``, where there is one, of an empty cell.
+
+    Raises
+    ------
+    FormatError
+        When it is none; ``what`` says of which parameter or measurement which cell it is.
+    """
+    nothing = cell is None or (isinstance(cell, float) and np.isnan(cell)) or str(cell).strip() == ""
+    if nothing and empty is not None:
+        return empty
+    try:
+        value = np.nan if nothing else float(str(cell))
+    except ValueError:
+        value = np.nan
+    if np.isnan(value):
+        raise FormatError(f"{what} '{'' if nothing else cell}' is no number.")
+    return value
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -9,9 +9,11 @@ from scipy import sparse
 
 from hepatica.compiler import Kernel, compile_model
 from hepatica.errors import InputError, NotFoundError, UnsupportedError, did_you_mean
+from hepatica.inference.entries import Entries
+from hepatica.inference.periods import EVENTS, periods, switched_on, with_periods
 from hepatica.inference.problem import Problem, Trial
 from hepatica.model import Apply, Expression, InitialAssignment, Model, Number, Parameter, Rule, Symbol
-from hepatica.model.expression import symbols
+from hepatica.model.expression import substitute, symbols
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -36,8 +38,11 @@ class Fitted:
     constant, linear
         Parameters of each condition: ``constant + linear @ x`` with the estimated parameters x, linear; shapes (row * p,)
         and (row * p, estimated).
-    before, after
-        For each trial the row of its conditions: during pre-equilibration (-1 without one), and from time zero.
+    entries, places
+        Those of them that are other formulas of x, and where they are.
+    before, after, resting
+        For each trial the row of its conditions: during pre-equilibration (-1 without one), from the start, and while a steady
+        state is read, when nothing happens any more.
     reset
         For each trial the states that pre-equilibration does not decide, and the parameters that do.
     rows
@@ -51,19 +56,34 @@ class Fitted:
     sigma: Array
     constant: Array
     linear: sparse.csr_array
+    entries: Entries
+    places: Indices
     before: Indices
     after: Indices
+    resting: Indices
     reset: tuple[tuple[Indices, Indices], ...]
     rows: int
 
     def base(self, x: Array) -> Array:
         """Parameters of every condition, shape (point * row, p), from estimated ones, linear, shape (point, estimated)."""
         flat = self.constant + (self.linear @ x.T).T
+        if len(self.places):
+            flat[:, self.places] = self.entries(x)[0]
         return np.ascontiguousarray(flat).reshape(len(x) * self.rows, -1)
 
-    def pull(self, base: Array, points: int) -> Array:
-        """Give adjoints of the estimated parameters from those of ``base``."""
-        return np.asarray(base.reshape(points, -1) @ self.linear)
+    def slopes(self, x: Array) -> sparse.csr_array:
+        """Give the derivatives of the parameters of every condition at one point, as ``linear``."""
+        by = self.entries(x[None])[1][0]
+        rows, columns = np.repeat(self.places, by.shape[1]), np.tile(np.arange(by.shape[1]), len(by))
+        return sparse.csr_array(self.linear + sparse.csr_array((by.ravel(), (rows, columns)), shape=self.linear.shape))
+
+    def pull(self, base: Array, x: Array) -> Array:
+        """Give adjoints of the estimated parameters x, linear, from those of ``base``."""
+        flat = base.reshape(len(x), -1)
+        out = np.asarray(flat @ self.linear)
+        if len(self.places):
+            out += np.einsum("pe,pek->pk", flat[:, self.places], self.entries(x)[1])
+        return out
 
 
 def fitted(problem: Problem) -> Fitted:
@@ -74,22 +94,28 @@ def fitted(problem: Problem) -> Fitted:
     InputError
         When a condition or formula names what is not there, or sets what cannot be set.
     """
-    targets = dict.fromkeys(t for trial in problem.trials for c in (trial.before, trial.after) for t in c or ())
+    changes = periods(problem)
+    targets = dict.fromkeys(t for trial in problem.trials for c in trial.conditions for t in c)
+    at_start = {t: None for trial in problem.trials for c in (trial.before, trial.after) for t in c or ()}
     model = _with_parameters(problem.model, problem, targets)
-    model, assigned = _free(model, problem, targets)
+    model = with_periods(model, changes, pausing=bool(np.isinf(problem.times).any()))
+    model, assigned = _free(model, problem, at_start)
     model, columns, sigma = _with_observables(model, problem)
     expected, noise = columns
     wanted = tuple(dict.fromkeys(n for n in (*expected, *noise) if n))
     kernel = compile_model(model, wanted)
     rows: dict[tuple[tuple[str, Expression], ...], int] = {}
     before = [-1 if t.before is None else _row(rows, t.before) for t in problem.trials]
-    after = [_row(rows, t.after) for t in problem.trials]
-    constant, linear = _mapping(problem, kernel, list(rows), assigned)
+    after = [_row(rows, {**t.after, **switched_on(t, changes)}) for t in problem.trials]
+    pause = {EVENTS: Number(0.0)} if EVENTS in kernel.parameters else {}
+    resting = [_row(rows, {**t.after, **pause}) for t in problem.trials]
+    constant, linear, entries = _mapping(problem, kernel, list(rows), assigned)
     return Fitted(
         model=model, kernel=kernel, sigma=sigma, constant=constant, linear=linear, rows=len(rows),
+        entries=Entries(list(entries.values()), [p.id for p in problem.estimated]), places=np.array(list(entries), np.int64),
         expected=np.array([wanted.index(n) for n in expected], np.int64),
         noise=np.array([wanted.index(n) if n else -1 for n in noise], np.int64),
-        before=np.array(before, np.int64), after=np.array(after, np.int64),
+        before=np.array(before, np.int64), after=np.array(after, np.int64), resting=np.array(resting, np.int64),
         reset=tuple(_reset(kernel, t, assigned) for t in problem.trials),
     )  # fmt: skip
 
@@ -103,7 +129,7 @@ def _with_parameters(model: Model, problem: Problem, targets: Sequence[str] | Ma
     named = [p.id for p in problem.parameters]
     missing = [n for n in dict.fromkeys([*named, *targets]) if n not in model.by_id]
     used = {s for o in problem.observables for part in (o.formula, o.noise) for s in symbols(part)}
-    used |= {s for t in problem.trials for c in (t.before, t.after) for v in (c or {}).values() for s in symbols(v)}
+    used |= {s for t in problem.trials for c in t.conditions for v in c.values() for s in symbols(v)}
     known = {*model.by_id, *missing}
     for name in sorted(used - known):
         raise NotFoundError(
@@ -154,17 +180,20 @@ def _with_observables(model: Model, problem: Problem) -> tuple[Model, tuple[list
 
 def _mapping(
     problem: Problem, kernel: Kernel, rows: Sequence[tuple[tuple[str, Expression], ...]], assigned: Mapping[str, str]
-) -> tuple[Array, sparse.csr_array]:
-    """Parameters of every condition as a linear function of the estimated ones."""
+) -> tuple[Array, sparse.csr_array, dict[int, Expression]]:
+    """Parameters of every condition as a linear function of the estimated ones, and the entries that are other formulas."""
     size, place = len(kernel.parameters), {name: i for i, name in enumerate(kernel.parameters)}
     column = {p.id: k for k, p in enumerate(problem.estimated)}
     constant = np.tile(kernel.p0, (len(rows), 1))
     source = np.full((len(rows), size), -1)
+    entries: dict[int, Expression] = {}
     for p in problem.parameters:
         if p.id in place:
             constant[:, place[p.id]] = 0.0 if p.estimated else p.nominal
             source[:, place[p.id]] = column.get(p.id, -1)
-    fixed = {p.id: p.nominal for p in problem.parameters if not p.estimated}
+    known = {name: float(kernel.p0[k]) for name, k in place.items()}
+    known |= {p.id: p.nominal for p in problem.parameters if not p.estimated}
+    numbers = {name: Number(x) for name, x in known.items() if name not in column}
     for r, condition in enumerate(rows):
         for target, value in condition:
             name = assigned.get(target, target)
@@ -175,25 +204,22 @@ def _mapping(
                 )
             if target in assigned:
                 constant[r, place[GIVEN.format(target)]] = 1.0
-            constant[r, place[name]], source[r, place[name]] = _entry(value, column, fixed, kernel, target)
+            formula = substitute(value, numbers)
+            constant[r, place[name]], source[r, place[name]] = 0.0, -1
+            if isinstance(formula, Number):
+                constant[r, place[name]] = formula.value
+            elif isinstance(formula, Symbol) and formula.name in column:
+                source[r, place[name]] = column[formula.name]
+            else:
+                for other in sorted(symbols(formula) - column.keys()):
+                    raise UnsupportedError(
+                        f"a condition sets '{target}' to a formula of '{other}', which changes or is computed; at the start of a "
+                        "run hepatica reads formulas of parameters."
+                    )
+                entries[r * size + place[name]] = formula
     at = np.flatnonzero(source.ravel() >= 0)
     linear = sparse.csr_array((np.ones(len(at)), (at, source.ravel()[at])), shape=(source.size, len(column)))
-    return constant.ravel(), linear
-
-
-def _entry(
-    value: Expression, column: Mapping[str, int], fixed: Mapping[str, float], kernel: Kernel, target: str
-) -> tuple[float, int]:
-    """Give the number that a condition sets, or the estimated parameter that it is."""
-    if isinstance(value, Number):
-        return value.value, -1
-    if isinstance(value, Symbol):
-        if value.name in column:
-            return 0.0, column[value.name]
-        return fixed[value.name] if value.name in fixed else float(kernel.p0[kernel.parameter_index(value.name)]), -1
-    raise UnsupportedError(
-        f"a condition sets '{target}' to a formula; hepatica reads numbers and names of parameters there."
-    )
+    return constant.ravel(), linear, entries
 
 
 def _reset(kernel: Kernel, trial: Trial, assigned: Mapping[str, str]) -> tuple[Indices, Indices]:

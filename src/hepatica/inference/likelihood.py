@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from hepatica.compiler.derivatives import compile_adjoint, compile_tangent
 from hepatica.compiler.kernel import Adjoint, Tangent
-from hepatica.errors import InputError
+from hepatica.errors import InputError, UnsupportedError
 from hepatica.inference.fitted import fitted
 from hepatica.inference.noise import information, log_density, residual
 from hepatica.inference.problem import Distribution, Problem, Scale
-from hepatica.solver import Plan, Status, Tolerances, find_steady_states, integrate, plan_after, plan_before
+from hepatica.solver import Plan, Status, Tolerances, find_steady_states, integrate, plan_before, plan_from
 from hepatica.solver.adjoint import differentiate
 from hepatica.solver.implicit import steady_adjoints, steady_tangents
 from hepatica.solver.record import no_doses
@@ -47,7 +48,7 @@ class Likelihood:
         self._fitted = fitted(problem)
         self.factors = np.array([{"lin": 0.0, "log": 1.0, "log10": np.log(10.0)}[p.scale] for p in problem.estimated])
         self._tasks_of_point()
-        self._plan = plan_after([[] for _ in self._times], equilibrated=False)
+        self._plan = plan_from([problem.trials[t].start for t in self._of_trial])
         self._rest_plan = plan_before([[]])
         self._made: Adjoint | None = None
         self._forward: Tangent | None = None
@@ -60,16 +61,28 @@ class Likelihood:
             raise InputError(
                 f"problem '{problem.id}' has a measurement at the steady state after a pre-equilibration; hepatica has none of both."
             )
+        starts = np.array([t.start for t in problem.trials])[problem.trial]
+        for early in np.flatnonzero(problem.times < starts):
+            raise InputError(
+                f"problem '{problem.id}' has a measurement at time {problem.times[early]:g}, before its run starts at "
+                f"{starts[early]:g}."
+            )
+        for trial in (problem.trials[k] for k in np.unique(problem.trial[at_rest])):
+            if trial.later:
+                raise UnsupportedError(
+                    f"trial '{trial.id}' is measured at the steady state and changed during the run; hepatica does not do both."
+                )
         keys = list(dict.fromkeys(zip(problem.trial.tolist(), at_rest.tolist(), strict=True)))
         place = {key: k for k, key in enumerate(keys)}
         self._run = np.array(
             [place[key] for key in zip(problem.trial.tolist(), at_rest.tolist(), strict=True)], np.int64
         )
         self._of_trial = np.array([t for t, _ in keys], np.int64)
+        self._row = np.array([f.resting[t] if rest else f.after[t] for t, rest in keys], np.int64)
         before = np.array([f.after[t] if rest else f.before[t] for t, rest in keys], np.int64)
         self._rests = np.unique(before[before >= 0])
         self._from = np.where(before >= 0, np.searchsorted(self._rests, before), -1)
-        when = np.where(at_rest, 0.0, problem.times)
+        when = np.where(at_rest, starts, problem.times)
         grids = [np.unique(when[self._run == k]) for k in range(len(keys))]
         self._times = np.full((len(keys), max(map(len, grids))), np.inf)
         for k, grid in enumerate(grids):
@@ -131,7 +144,7 @@ class Likelihood:
         np.add.at(bar, tasks[:, 1], run.base)
         if rest is not None:
             self._pull_rest(bar, run.start, tasks, base, rest)
-        gradient = f.pull(bar, count) * np.where(self.factors == 0.0, 1.0, self.factors * x)
+        gradient = f.pull(bar, x) * np.where(self.factors == 0.0, 1.0, self.factors * x)
         failed = np.ones(count, bool)
         failed[fine] = (run.status.reshape(-1, runs) != Status.OK).any(axis=1)
         value[failed], gradient[failed] = np.nan, np.nan
@@ -147,7 +160,10 @@ class Likelihood:
         value, gradient = np.full(len(points), np.nan), np.full(points.shape, np.nan)
         known = np.full((*points.shape, points.shape[1]), np.nan)
         each = 8 * self._times.size * len(self._fitted.kernel.observables) * points.shape[1]
-        most = max(1, MEMORY // each)
+        # formulas of parameters in conditions have other derivatives at each point
+        most = 1 if len(self._fitted.places) else max(1, MEMORY // each)
+        if self.problem.model.events and len(self._rests):
+            self.gradient(points[:1])  # which refuses steady states without derivatives
         for first in range(0, len(points), most):
             part = slice(first, first + most)
             value[part], gradient[part], known[part] = self._curvature(points[part])
@@ -163,9 +179,10 @@ class Likelihood:
         if not len(fine):
             return value, gradient, known
         tasks, y0 = self._tasks(fine, base, rest)
-        dy0 = None if rest is None else self._rest_slopes(fine, base, rest)
+        linear = f.slopes(x[0]) if len(f.places) else f.linear
+        dy0 = None if rest is None else self._rest_slopes(fine, base, rest, linear)
         run = integrate_tangent(
-            f.kernel, self._tangent, self._plan, tasks, base, self._times, self._directions(self._plan), y0=y0, dy0=dy0,
+            f.kernel, self._tangent, self._plan, tasks, base, self._times, self._directions(self._plan, linear), y0=y0, dy0=dy0,
             tolerances=self._tol, threads=self._threads,
         )  # fmt: skip
         shape = (len(fine), runs, *run.values.shape[1:])
@@ -196,14 +213,14 @@ class Likelihood:
             )
         return by_expected, by_sigma
 
-    def _rest_slopes(self, fine: Indices, base: Array, rest: Array) -> Array:
+    def _rest_slopes(self, fine: Indices, base: Array, rest: Array, linear: sparse.csr_array) -> Array:
         """Derivatives of the states that runs begin with, in the order of the rows that tasks name."""
         f, states = self._fitted, len(self._rests)
         rows = (fine[:, None] * f.rows + self._rests).ravel()
         tasks = np.column_stack([np.zeros_like(rows), rows, np.full_like(rows, -1)])
         found = steady_tangents(
             f.kernel, self._tangent, self._rest_plan, tasks, base, rest[fine].reshape(len(rows), -1),
-            self._directions(self._rest_plan), tolerances=self._tol, threads=self._threads,
+            self._directions(self._rest_plan, linear), tolerances=self._tol, threads=self._threads,
         )  # fmt: skip
         begun = np.flatnonzero(self._from >= 0)
         out = found.reshape(len(fine), states, *found.shape[1:])[:, self._from[begun]]
@@ -211,18 +228,18 @@ class Likelihood:
             trial = self._of_trial[k]
             if f.before[trial] >= 0:
                 for state, place in zip(*f.reset[trial], strict=True):
-                    out[:, j, state] = f.linear[[f.after[trial] * len(f.kernel.parameters) + place]].toarray()[0]
+                    out[:, j, state] = linear[[f.after[trial] * len(f.kernel.parameters) + place]].toarray()[0]
         return np.ascontiguousarray(out.reshape(-1, *out.shape[2:]))
 
-    def _directions(self, plan: Plan) -> Directions:
+    def _directions(self, plan: Plan, linear: sparse.csr_array) -> Directions:
         nothing = np.full(len(self.factors), -1)
-        return Directions(parameter=nothing, state=nothing, doses=no_doses(plan), linear=self._fitted.linear)
+        return Directions(parameter=nothing, state=nothing, doses=no_doses(plan), linear=linear)
 
     @property
     def _tangent(self) -> Tangent:
         if self._forward is None:
             f = self._fitted
-            moved = np.unique(f.linear.tocoo().coords[0] % len(f.kernel.parameters))
+            moved = np.unique(np.concatenate([f.linear.tocoo().coords[0], f.places]) % len(f.kernel.parameters))
             self._forward = compile_tangent(f.model, [int(m) for m in moved], len(self.factors), f.kernel.observables)
         return self._forward
 
@@ -274,7 +291,7 @@ class Likelihood:
     def _tasks(self, fine: Indices, base: Array, rest: Array | None) -> tuple[Indices, Array | None]:
         """Arm, row of the parameters and row of the initial state of every run of the points, and these states."""
         f, runs = self._fitted, len(self._of_trial)
-        rows = fine[:, None] * f.rows + f.after[self._of_trial]
+        rows = fine[:, None] * f.rows + self._row
         arms = np.broadcast_to(np.arange(runs), rows.shape)
         if rest is None:
             start, y0 = np.full(rows.shape, -1), None
@@ -310,6 +327,11 @@ class Likelihood:
             f.kernel, self._adjoint, self._rest_plan, np.column_stack([np.zeros_like(rows), rows, np.full_like(rows, -1)]), base,
             rest.reshape(len(given), -1)[used], given[used], no_doses(self._rest_plan), tolerances=self._tol, threads=self._threads,
         )  # fmt: skip
+        if self.problem.model.events and before.start.any():
+            raise UnsupportedError(
+                f"problem '{self.problem.id}' has a steady state that depends on where it is started from, in a model with events; "
+                "hepatica has its log-likelihood, but no gradient."
+            )
         np.add.at(bar, rows, before.base)
 
     def _at_measurements(self, values: Array) -> tuple[Array, Array]:

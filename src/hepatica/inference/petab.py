@@ -20,11 +20,15 @@ def read_petab(file: str | Path) -> Problem:
     InputError
         When a file is missing, hostile, or not as PEtab has it, or the problem needs what hepatica does not do.
     """
-    from hepatica.inference.petab_v1 import read_petab_v1  # PEtab's library takes a second to import
+    # PEtab's library takes a second to import
+    from hepatica.inference.petab_v1 import read_petab_v1
+    from hepatica.inference.petab_v2 import read_petab_v2
 
     path = Path(file)
     settings = read_yaml(path)
     version = str(required(settings, "format_version", path))
-    if version.split(".")[0] != "1":
-        raise UnsupportedError(f"{path}: PEtab version {version}; hepatica reads version 1.")
-    return read_petab_v1(path, settings)
+    readers = {"1": read_petab_v1, "2": read_petab_v2}
+    major = version.split(".")[0]
+    if major not in readers:
+        raise UnsupportedError(f"{path}: PEtab version {version}; hepatica reads versions 1 and 2.")
+    return readers[major](path, settings)

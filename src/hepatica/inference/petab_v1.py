@@ -8,10 +8,11 @@ from typing import Any, cast, get_args
 import numpy as np
 import pandas as pd
 import petab.v1
+from numpy.typing import NDArray
 from petab.v1.measurements import split_parameter_replacement_list
 
 from hepatica.errors import FormatError, NotFoundError, UnsupportedError, did_you_mean
-from hepatica.inference.files import read_table, required
+from hepatica.inference.files import beside, names_of, number, read_table, required
 from hepatica.inference.formula import read_formula
 from hepatica.inference.problem import Distribution, Estimate, Observable, Prior, Problem, Scale, Trial
 from hepatica.model import Expression, Model, Number, Symbol
@@ -28,19 +29,46 @@ _NAMES = frozenset({"conditionId", "conditionName"})
 
 def read_petab_v1(file: Path, settings: Mapping[str, Any]) -> Problem:
     """Read a problem from the contents of its YAML file; see :func:`~hepatica.inference.petab.read_petab`."""
+    path, tables = parts_of_v1(file, settings)
+    return assemble(
+        file.stem,
+        read_sbml(path),
+        tables["parameter"],
+        tables["condition"],
+        tables["observable"],
+        tables["measurement"],
+    )
+
+
+def parts_of_v1(file: Path, settings: Mapping[str, Any]) -> tuple[Path, dict[str, pd.DataFrame]]:
+    """Give the file of a problem's model, and its tables by their kind."""
     parts = required(settings, "problems", file)
     if not isinstance(parts, list) or len(parts) != 1:
         raise UnsupportedError(f"{file}: hepatica reads files with one problem; this has {len(parts)}.")
     part = parts[0]
-    models = required(part, "sbml_files", file)
+    models = names_of(part, "sbml_files", file)
     if len(models) != 1:
         raise UnsupportedError(f"{file}: hepatica reads problems with one SBML file; this has {len(models)}.")
-    parameters = read_table(file, required(settings, "parameter_file", file), petab.v1.get_parameter_df)
-    conditions = read_table(file, required(part, "condition_files", file), petab.v1.get_condition_df)
-    observables = read_table(file, required(part, "observable_files", file), petab.v1.get_observable_df)
-    measurements = read_table(file, required(part, "measurement_files", file), petab.v1.get_measurement_df)
-    model = read_sbml(file.parent / models[0])
-    return assemble(file.stem, model, parameters, conditions, observables, measurements)
+    parameters = read_table(
+        file,
+        names_of(settings, "parameter_file", file),
+        petab.v1.get_parameter_df,
+        ("parameterId", "estimate"),
+        "parameterId",
+    )
+    conditions = read_table(
+        file, names_of(part, "condition_files", file), petab.v1.get_condition_df, ("conditionId",), "conditionId"
+    )
+    observables = read_table(
+        file, names_of(part, "observable_files", file), petab.v1.get_observable_df,
+        ("observableId", "observableFormula", "noiseFormula"), "observableId",
+    )  # fmt: skip
+    measurements = read_table(
+        file, names_of(part, "measurement_files", file), petab.v1.get_measurement_df,
+        ("observableId", "simulationConditionId", "time", "measurement"),
+    )  # fmt: skip
+    tables = {"parameter": parameters, "condition": conditions, "observable": observables, "measurement": measurements}
+    return beside(file, models[0]), tables
 
 
 def assemble(
@@ -48,6 +76,8 @@ def assemble(
     measurements: pd.DataFrame,
 ) -> Problem:  # fmt: skip
     """Make a problem of the tables of PEtab version 1, as its library reads them."""
+    if measurements.empty:
+        raise FormatError(f"problem '{id}' has no measurements; give one.")
     estimates = tuple(_estimate(str(name), row) for name, row in parameters.iterrows())
     before = _texts(measurements, "preequilibrationConditionId")
     after = _texts(measurements, "simulationConditionId")
@@ -74,8 +104,14 @@ def assemble(
         id=id, model=model, parameters=estimates, trials=trials, observables=tuple(_observable(observables, *k) for k in distinct),
         trial=np.array([pairs.index(p) for p in zip(before, after, strict=True)], np.int64),
         observable=np.array([distinct.index(k) for k in kinds], np.int64),
-        times=measurements["time"].to_numpy(float), values=measurements["measurement"].to_numpy(float),
+        times=_numbers(measurements, "time"), values=_numbers(measurements, "measurement"),
     )  # fmt: skip
+
+
+def _numbers(measurements: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    return np.array(
+        [number(x, f"measurement {k + 1}: the {column}") for k, x in enumerate(measurements[column])], float
+    )
 
 
 def _texts(table: pd.DataFrame, column: str) -> list[str]:
@@ -94,23 +130,37 @@ def _estimate(name: str, row: "pd.Series[Any]") -> Estimate:
     scale = _text(row, "parameterScale", "lin")
     if scale not in get_args(Scale):
         raise FormatError(f"parameter '{name}': the scale '{scale}' is none of {', '.join(get_args(Scale))}.")
-    estimated = bool(int(row["estimate"]))
-    nominal = row.get("nominalValue", np.nan)
-    kind = _text(row, "objectivePriorType", "")
-    if kind and kind not in _PRIORS:
-        raise FormatError(f"parameter '{name}': the prior '{kind}' is none of {', '.join(_PRIORS)}.")
-    prior = None
-    if kind and estimated:
-        text = _text(row, "objectivePriorParameters", "")
-        arguments = [float(x) for x in text.split(";") if x.strip()]
-        if len(arguments) != 2:
-            raise FormatError(f"parameter '{name}': the prior has the arguments '{text}'; expected two numbers, 'a;b'.")
-        distribution, on_scale = _PRIORS[kind]
-        prior = Prior(distribution=distribution, arguments=(arguments[0], arguments[1]), on_scale=on_scale)  # type: ignore[arg-type]
+    estimated = number(row["estimate"], f"parameter '{name}': 'estimate'")
+    if estimated not in (0.0, 1.0):
+        raise FormatError(f"parameter '{name}': 'estimate' is {estimated:g}; expected 0 or 1.")
+    nominal = number(row.get("nominalValue"), f"parameter '{name}': nominalValue", np.nan)
+    lower = number(row.get("lowerBound"), f"parameter '{name}': lowerBound", -np.inf)
+    upper = number(row.get("upperBound"), f"parameter '{name}': upperBound", np.inf)
+    if not estimated and np.isnan(nominal):
+        raise FormatError(f"parameter '{name}' is not estimated and has no nominalValue; give one.")
+    if lower > upper:
+        raise FormatError(f"parameter '{name}' has the bounds {lower:g} and {upper:g}; expected the lower one first.")
     return Estimate(
-        id=name, scale=scale, estimated=estimated, prior=prior, nominal=float(nominal),  # type: ignore[arg-type]
-        lower=float(row.get("lowerBound", -np.inf)), upper=float(row.get("upperBound", np.inf)),
+        id=name, scale=scale, estimated=bool(estimated), prior=_prior(name, row) if estimated else None, nominal=nominal,  # type: ignore[arg-type]
+        lower=lower, upper=upper,
     )  # fmt: skip
+
+
+def _prior(name: str, row: "pd.Series[Any]") -> Prior | None:
+    kind = _text(row, "objectivePriorType", "")
+    if not kind:
+        return None
+    if kind not in _PRIORS:
+        raise FormatError(f"parameter '{name}': the prior '{kind}' is none of {', '.join(_PRIORS)}.")
+    text = _text(row, "objectivePriorParameters", "")
+    try:
+        arguments = [float(x) for x in text.split(";")]
+    except ValueError:
+        arguments = []
+    if len(arguments) != 2:
+        raise FormatError(f"parameter '{name}': the prior has the arguments '{text}'; expected two numbers, 'a;b'.")
+    distribution, on_scale = _PRIORS[kind]
+    return Prior(distribution=distribution, arguments=(arguments[0], arguments[1]), on_scale=on_scale)  # type: ignore[arg-type]
 
 
 def _changes(conditions: pd.DataFrame, name: str) -> dict[str, Expression]:

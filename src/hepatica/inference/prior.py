@@ -1,17 +1,39 @@
-"""Densities of estimated parameters, as the optimizer sees them.
+"""Log-densities of priors, and their derivatives.
 
-Source: PEtab version 1, https://petab.readthedocs.io (objective priors): a prior is a density of the parameter on its scale or of its
-linear value, with no factor for the change of variable.
+Source: PEtab version 2, https://petab.readthedocs.io (prior distributions); in version 2 they are truncated at the bounds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from hepatica.inference.problem import Estimate
+from hepatica.inference.problem import Estimate, Prior
 
 Array = NDArray[np.float64]
+Slope = Callable[..., Array]
+
+# the distribution of SciPy, and the derivative of its log-density at x
+FAMILIES: Mapping[str, tuple[Callable[..., Any], Slope]] = {
+    "uniform": (lambda a, b: stats.uniform(a, b - a), lambda x, a, b: np.zeros_like(x)),
+    "normal": (stats.norm, lambda x, m, s: (m - x) / s**2),
+    "laplace": (stats.laplace, lambda x, m, s: np.sign(m - x) / s),
+    "log-uniform": (stats.loguniform, lambda x, a, b: -1.0 / x),
+    "log-normal": (lambda m, s: stats.lognorm(s, scale=np.exp(m)), lambda x, m, s: ((m - np.log(x)) / s**2 - 1.0) / x),
+    "log-laplace": (
+        lambda m, s: stats.loglaplace(1.0 / s, scale=np.exp(m)), lambda x, m, s: (np.sign(m - np.log(x)) / s - 1.0) / x,
+    ),
+    "cauchy": (stats.cauchy, lambda x, m, s: 2.0 * (m - x) / (s**2 + (x - m) ** 2)),
+    "chisquare": (stats.chi2, lambda x, n: (0.5 * n - 1.0) / x - 0.5),
+    "exponential": (lambda s: stats.expon(scale=s), lambda x, s: np.full_like(x, -1.0 / s)),
+    "gamma": (lambda a, s: stats.gamma(a, scale=s), lambda x, a, s: (a - 1.0) / x - 1.0 / s),
+    "rayleigh": (lambda s: stats.rayleigh(scale=s), lambda x, s: 1.0 / x - x / s**2),
+}  # fmt: skip
+
+SPREAD = frozenset({"normal", "laplace", "log-normal", "log-laplace"})
+"""Distributions whose second argument is a spread; of the others no information is counted."""
 
 
 def log_prior(
@@ -36,29 +58,28 @@ def log_prior(
     """
     total, gradient, known = np.zeros(len(points)), np.zeros_like(points), np.zeros_like(points)
     for k, estimate in enumerate(estimates):
-        if estimate.prior is None:
+        if (prior := estimate.prior) is None:
             continue
-        prior = estimate.prior
-        x = points[:, k] if prior.on_scale else linear[:, k]
+        x = np.ascontiguousarray(points[:, k] if prior.on_scale else linear[:, k])
         inner = np.ones(len(x)) if prior.on_scale or factors[k] == 0.0 else factors[k] * x
-        value, slope = _density(x, prior.distribution, *prior.arguments)
+        value, slope = _density(x, prior, estimate)
         total += value
         gradient[:, k] = slope * inner
-        if prior.distribution != "uniform":
+        if prior.distribution in SPREAD:
             spread = prior.arguments[1] * (np.abs(x) if prior.distribution.startswith("log-") else 1.0)
             known[:, k] = (inner / spread) ** 2
     return total, gradient, known
 
 
-def _density(x: Array, distribution: str, a: float, b: float) -> tuple[Array, Array]:
-    if distribution == "uniform":
-        inside = (x >= a) & (x <= b)
-        return np.where(inside, -np.log(b - a), -np.inf), np.zeros_like(x)
-    if distribution.startswith("log-"):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value, slope = _density(np.log(x), distribution.removeprefix("log-"), a, b)
-            return np.where(x > 0.0, value - np.log(x), -np.inf), (slope - 1.0) / x
-    z = (x - a) / b
-    if distribution == "normal":
-        return -0.5 * z**2 - np.log(b) - 0.5 * np.log(2.0 * np.pi), -z / b
-    return -np.abs(z) - np.log(2.0 * b), -np.sign(z) / b
+def _density(x: Array, prior: Prior, estimate: Estimate) -> tuple[Array, Array]:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        make, slope = FAMILIES[prior.distribution]
+        frozen = make(*prior.arguments)
+        value = np.asarray(frozen.logpdf(x))
+        if prior.truncated:
+            lower, upper = estimate.lower, estimate.upper
+            value = np.where(
+                (x >= lower) & (x <= upper), value - np.log(frozen.cdf(upper) - frozen.cdf(lower)), -np.inf
+            )
+        by = slope(x, *prior.arguments)
+    return value, np.where(np.isfinite(value), by, 0.0)

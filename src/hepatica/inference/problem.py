@@ -20,12 +20,17 @@ Indices = NDArray[np.int64]
 class Prior:
     """A distribution of an estimated parameter, with PEtab's name and arguments.
 
-    ``on_scale``: whether it is one of the parameter as the optimizer sees it, on its scale.
+    ``on_scale``: whether it is one of the parameter as the optimizer sees it, on its scale; ``truncated``: whether it is cut
+    off at the bounds of the parameter, and its density scaled up for that.
     """
 
-    distribution: Literal["uniform", "normal", "laplace", "log-normal", "log-laplace"]
-    arguments: tuple[float, float]
-    on_scale: bool
+    distribution: Literal[
+        "uniform", "normal", "laplace", "log-normal", "log-laplace", "log-uniform", "cauchy", "chisquare", "exponential",
+        "gamma", "rayleigh",
+    ]  # fmt: skip
+    arguments: tuple[float, ...]
+    on_scale: bool = False
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +72,24 @@ class Trial:
         What holds during pre-equilibration: a value for each parameter, species or compartment that differs from the model's;
         ``None`` without one.
     after
-        The same from time zero on. A species or a quantity with a rate rule that is missing here goes on from the steady state.
+        The same from the start on. A species or a quantity with a rate rule that is missing here goes on from the steady state.
+    start
+        When the run begins, in the model's unit of time.
+    later
+        Changes at later times, or at the start and with values that depend on the state: (time, value for each target), ascending.
+        All values are those before the change; concentrations outlast a change of their compartment.
     """
 
     id: str
     before: Mapping[str, Expression] | None = None
     after: Mapping[str, Expression] = field(default_factory=dict)
+    start: float = 0.0
+    later: tuple[tuple[float, Mapping[str, Expression]], ...] = ()
+
+    @property
+    def conditions(self) -> tuple[Mapping[str, Expression], ...]:
+        """What holds at the start of each part."""
+        return (*(() if self.before is None else (self.before,)), self.after, *(changes for _, changes in self.later))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,11 @@ def plan_before(arms: Sequence[Sequence[Operation]]) -> Plan:
     return _flatten([[(0.0, [op for op in arm if op.start is None])] for arm in arms])
 
 
+def plan_from(starts: Sequence[float]) -> Plan:
+    """Plan arms that begin at given times and that nothing is done to."""
+    return _flatten([[(float(start), [])] for start in starts])
+
+
 def plan_after(arms: Sequence[Sequence[Operation]], *, equilibrated: bool) -> Plan:
     """Plan the experiment: a new segment wherever a change starts or stops.
 
