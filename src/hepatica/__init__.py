@@ -38,10 +38,12 @@ if TYPE_CHECKING:
         Problem,
         Replay,
         Trial,
+        check_petab,
         describe_fit,
         fit,
         fit_petab,
         read_petab,
+        write_petab,
     )
     from hepatica.library import (
         describe,
@@ -93,7 +95,8 @@ _ROOMS = {
     "experiment": ("Arm", "Assay", "CellLine", "Change", "Experiment", "Intervention"),
     "failed": ("failures",),
     "inference": (
-        "Estimate", "Journal", "Likelihood", "Observable", "Problem", "Replay", "Trial", "describe_fit", "fit", "fit_petab", "read_petab",
+        "Estimate", "Journal", "Likelihood", "Observable", "Problem", "Replay", "Trial", "check_petab", "describe_fit", "fit", "fit_petab",
+        "read_petab", "write_petab",
     ),
     "library": (
         "describe", "list_cell_lines", "list_drugs", "list_measurements", "list_models", "list_tools", "load_cell_line", "load_drug",
@@ -115,14 +118,15 @@ __all__ = [
     "DoseResponse", "Drug", "EdU", "Ensemble", "Estimate", "Evidence", "Experiment", "HepaticaError", "Intervention",
     "Journal", "Kernel", "Level", "Likelihood", "Model", "Objective", "Observable", "Panel", "Problem", "Readings",
     "Replay", "ScratchWound", "Source", "SquaredError", "Status", "Study", "StudyResult", "TimeCourse", "Tolerances",
-    "Trial", "Verdict", "WesternBlot", "Wiring", "Xenograft", "__version__", "bliss", "check_model", "cite",
-    "compare_engines", "compile_model", "describe", "describe_fit", "dose_grid", "dose_series", "draw_around",
+    "Trial", "Verdict", "WesternBlot", "Wiring", "Xenograft", "__version__", "bliss", "check_model", "check_petab",
+    "cite", "compare_engines", "compile_model", "describe", "describe_fit", "dose_grid", "dose_series", "draw_around",
     "draw_prior", "evaluate_claims", "failures", "fit", "fit_curve", "fit_dose_response", "fit_petab", "hsa",
-    "list_cell_lines", "list_drugs", "list_measurements", "list_models", "list_tools", "load_cell_line", "load_drug", "load_ensemble",
-    "load_measurements", "load_model", "load_sources", "load_study", "load_tool", "load_wirings", "loewe", "pathway_share", "prior_blocks",
-    "rank_correlation", "read_antimony", "read_blocks", "read_claims", "read_ensemble", "read_petab", "read_sbml",
-    "reduce_blocks", "run_study", "simulate", "simulate_blocks", "stored_draws", "value_and_gradient", "write_antimony",
-    "write_blocks", "write_ensemble", "write_report", "write_sbml", "write_table",
+    "list_cell_lines", "list_drugs", "list_measurements", "list_models", "list_tools", "load_cell_line", "load_drug",
+    "load_ensemble", "load_measurements", "load_model", "load_sources", "load_study", "load_tool", "load_wirings",
+    "loewe", "pathway_share", "prior_blocks", "rank_correlation", "read_antimony", "read_blocks", "read_claims",
+    "read_ensemble", "read_petab", "read_sbml", "reduce_blocks", "run_study", "simulate", "simulate_blocks",
+    "stored_draws", "value_and_gradient", "write_antimony", "write_blocks", "write_ensemble", "write_petab",
+    "write_report", "write_sbml", "write_table",
 ]  # fmt: skip
 
 
