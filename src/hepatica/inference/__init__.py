@@ -1,11 +1,10 @@
 """Problems of parameter estimation: read, evaluated, fitted, and nothing lost that was computed."""
 
-from hepatica.inference.check import check_petab
 from hepatica.inference.fitting import describe_fit, fit_petab
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.optimize import fit
-from hepatica.inference.petab import read_petab
+from hepatica.inference.petab import check_petab, read_petab
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Estimate, Observable, Problem, Trial
 from hepatica.inference.replay import Replay

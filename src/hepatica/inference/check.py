@@ -24,22 +24,8 @@ ODD = (ValueError, TypeError, KeyError, AttributeError, AssertionError, IndexErr
 """What the library raises at tables that are not as it expects."""
 
 
-def check_petab(file: str | Path) -> tuple[Issue, ...]:
-    """Give everything that is wrong in a PEtab problem.
-
-    The library's linter sees a problem only after hepatica has read it: its model went through the sandbox then.
-
-    Parameters
-    ----------
-    file
-        Its YAML file.
-
-    Raises
-    ------
-    HostileFileError, NotFoundError
-        When a file is refused, or the YAML file is not there.
-    """
-    path = Path(file)
+def check_files(path: Path) -> tuple[Issue, ...]:
+    """Give everything that is wrong in a problem; see :func:`~hepatica.inference.petab.check_petab`."""
     settings = read_yaml(path)
     try:
         fitted(read_petab(path))
