@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepatica.solver.run import leave_interrupts
+
 Array = NDArray[np.float64]
 Ask = Callable[[Array], Any]
 Evaluate = Callable[[list[int], Array], list[Any]]
@@ -76,7 +78,7 @@ def run_together(count: int, work: Callable[[int, Ask], Any], evaluate: Evaluate
                 state["finished"] += 1
                 gate.notify_all()
 
-    with ThreadPoolExecutor(at_once, thread_name_prefix="optimizer") as pool:
+    with ThreadPoolExecutor(at_once, thread_name_prefix="optimizer", initializer=leave_interrupts) as pool:
         futures = [pool.submit(run, me) for me in range(count)]
         try:
             while True:

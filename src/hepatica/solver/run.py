@@ -3,6 +3,7 @@
 import ctypes
 import math
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -276,7 +277,13 @@ def spread(
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Give threads that stay: starting them would take as long as some dozens of trajectories."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="hepatica")
+    return ThreadPoolExecutor(threads, thread_name_prefix="hepatica", initializer=leave_interrupts)
+
+
+def leave_interrupts() -> None:
+    """Let this thread take no interrupts: only the main one answers them, and wakes for them only where it gets them."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 if hasattr(os, "register_at_fork"):  # a fork has none of its parent's threads
