@@ -37,7 +37,7 @@ from hepatica.solver.events import NEAR_ZERO, begin_watch, first_change, slid, s
 from hepatica.solver.locate import locate, truncate
 from hepatica.solver.notes import ENTERED, STEPPED, TURNED, note
 from hepatica.solver.past import begin_past, remember
-from hepatica.solver.readings import leave_unknown, look_for_reading, read
+from hepatica.solver.readings import leave_unknown, read, time_of
 from hepatica.solver.status import Status
 
 OK, STEP_LIMIT, TOO_SMALL = int(Status.OK), int(Status.STEP_LIMIT), int(Status.STEP_TOO_SMALL)
@@ -150,7 +150,7 @@ def _refill(
             r = begun
             begun += 1
             task[lane], segment[lane], count[lane], state[14][lane] = r, plan[0][tasks[r, 0]], 0, tasks[r, 0]
-            look_for_reading(lane, 0, state, times)
+            k[lane], state[15][lane] = 0, time_of(0, tasks[r, 0], times)
             t[lane] = plan[1][segment[lane]]
             if not _begin(lane, r, tasks, base, y0, plan, timer, code, data, arrays, state, watch, record):
                 status[r], task[lane] = BAD, -1
