@@ -21,7 +21,7 @@ ROWS = (
     ("library", "simulation", "failed"),
     ("assays", "streaming", "agreement"),
     ("inference", "analysis", "course"),
-    ("claims",),
+    ("claims", "calibration"),
     ("report",),
     ("study",),
     ("web", "cli"),

@@ -434,17 +434,22 @@ def _print_result(result: "StudyResult") -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
     attrs = result.screening.attrs
     share = attrs["accepted"] / max(attrs["candidates"], 1)
-    typer.echo(f"{attrs['accepted']} of {attrs['candidates']} prior draws pass the screening rules ({share:.1%})")
+    origin = result.ensemble.origin
+    typer.echo(f"{attrs['accepted']} of {attrs['candidates']} {origin} draws pass the screening rules ({share:.1%})")
+    before = {} if result.prior is None else {(v.claim, v.contrast, v.cell_line): v for v in result.prior.verdicts}
     lines = list(dict.fromkeys(v.cell_line for v in result.verdicts))
     table = Table("claim", "statement", "kind", *lines, box=None, pad_edge=False)
     for claim in result.study.claims:
         together = {v.cell_line: v for v in result.verdicts if v.claim == claim.id and v.contrast == "all"}
-        cells = [_verdict(together[line]) if line in together else "" for line in lines]
+        cells = [
+            _verdict(together[line], before.get((claim.id, "all", line))) if line in together else "" for line in lines
+        ]
         table.add_row(claim.id, claim.text, claim.kind, *cells)
     console.print(table)
 
 
-def _verdict(verdict: "Verdict") -> str:
+def _verdict(verdict: "Verdict", before: "Verdict | None" = None) -> str:
     if verdict.n == 0:
         return f"{verdict.outcome} (no draw can tell)"
-    return f"{verdict.outcome} (P {verdict.probability:.3f} ± {verdict.error:.3f})"
+    prior = "" if before is None or not before.n else f"; before the data {before.probability:.3f}"
+    return f"{verdict.outcome} (P {verdict.probability:.3f} ± {verdict.error:.3f}{prior})"

@@ -1,6 +1,6 @@
 """Draws of parameters: how uncertain the model is, as an array of parameter sets."""
 
-from hepatica.ensemble.draws import Ensemble, draw_around, draw_prior, nominal, read_ensemble, write_ensemble
+from hepatica.ensemble.draws import Ensemble, draw_around, draw_prior, nominal, own_name, read_ensemble, write_ensemble
 from hepatica.ensemble.wiring import Wiring
 
-__all__ = ["Ensemble", "Wiring", "draw_around", "draw_prior", "nominal", "read_ensemble", "write_ensemble"]
+__all__ = ["Ensemble", "Wiring", "draw_around", "draw_prior", "nominal", "own_name", "read_ensemble", "write_ensemble"]

@@ -102,6 +102,40 @@ class Ensemble:
         weights = None if self.weights is None else self.weights[index]
         return Ensemble(draws=self.draws[index], weights=weights, origin=self.origin, seed=self.seed)
 
+    def in_line(self, cell_line: str) -> "Ensemble":
+        """Give the ensemble of one cell line: what is drawn for it by itself stands for what all lines share.
+
+        Parameters
+        ----------
+        cell_line
+            Its id. A column ``IGF1R_level[Huh7]`` is drawn for Huh7 by itself; other lines' columns are left out.
+
+        Examples
+        --------
+        >>> columns = {"draw": [0], "parameter": ["k", "k[Huh7]"]}
+        >>> ensemble = Ensemble(draws=xr.DataArray([[1.0, 2.0]], coords=columns), origin="posterior", seed=1)
+        >>> ensemble.in_line("Huh7").draws.to_pandas().to_dict("list")
+        {'k': [2.0]}
+        >>> ensemble.in_line("HepG2").draws.to_pandas().to_dict("list")
+        {'k': [1.0]}
+        """
+        own = {n: k for k, n in enumerate(self.parameters) if n.endswith("]")}
+        if not own:
+            return self
+        source = {n: k for k, n in enumerate(self.parameters) if n not in own}
+        source |= {n.split("[")[0]: k for n, k in own.items() if n == own_name(n.split("[")[0], cell_line)}
+        draws = self.draws[:, list(source.values())].assign_coords(parameter=np.array(list(source), dtype=np.str_))
+        return Ensemble(draws=draws, weights=self.weights, origin=self.origin, seed=self.seed)
+
+    def own(self, cell_line: str) -> tuple[str, ...]:
+        """Give the parameters that are drawn for a cell line by itself."""
+        return tuple(n.split("[")[0] for n in self.parameters if n.endswith(f"[{cell_line}]"))
+
+
+def own_name(parameter: str, cell_line: str) -> str:
+    """Give the name of the column of a parameter that is drawn for one cell line by itself."""
+    return f"{parameter}[{cell_line}]"
+
 
 def _checked_weights(weights: ArrayLike, size: int) -> NDArray[np.float64]:
     given = np.array(weights, dtype=np.float64)
@@ -305,7 +339,8 @@ def write_ensemble(ensemble: Ensemble, path: str | Path) -> Path:
     dataset.attrs = {"origin": ensemble.origin, "seed": str(ensemble.seed), "format": "hepatica ensemble 1"}
     part = target.with_name(target.name + ".part")
     try:
-        dataset.to_netcdf(part, engine="h5netcdf")
+        packed = {"draws": {"zlib": True, "shuffle": True}}
+        dataset.to_netcdf(part, engine="h5netcdf", encoding=packed)
         part.replace(target)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -185,7 +185,7 @@ def _mapping(
     size, place = len(kernel.parameters), {name: i for i, name in enumerate(kernel.parameters)}
     column = {p.id: k for k, p in enumerate(problem.estimated)}
     constant = np.tile(kernel.p0, (len(rows), 1))
-    source = np.full((len(rows), size), -1)
+    source, factor = np.full((len(rows), size), -1), np.ones((len(rows), size))
     entries: dict[int, Expression] = {}
     for p in problem.parameters:
         if p.id in place:
@@ -208,8 +208,8 @@ def _mapping(
             constant[r, place[name]], source[r, place[name]] = 0.0, -1
             if isinstance(formula, Number):
                 constant[r, place[name]] = formula.value
-            elif isinstance(formula, Symbol) and formula.name in column:
-                source[r, place[name]] = column[formula.name]
+            elif (multiple := _multiple(formula)) is not None and multiple[1] in column:
+                factor[r, place[name]], source[r, place[name]] = multiple[0], column[multiple[1]]
             else:
                 for other in sorted(symbols(formula) - column.keys()):
                     raise UnsupportedError(
@@ -218,8 +218,18 @@ def _mapping(
                     )
                 entries[r * size + place[name]] = formula
     at = np.flatnonzero(source.ravel() >= 0)
-    linear = sparse.csr_array((np.ones(len(at)), (at, source.ravel()[at])), shape=(source.size, len(column)))
+    linear = sparse.csr_array((factor.ravel()[at], (at, source.ravel()[at])), shape=(source.size, len(column)))
     return constant.ravel(), linear, entries
+
+
+def _multiple(formula: Expression) -> tuple[float, str] | None:
+    """Number and name of a formula that is a multiple of a parameter; ``None`` for others."""
+    match formula:
+        case Symbol(name):
+            return 1.0, name
+        case Apply("*", (Number(value), Symbol(name)) | (Symbol(name), Number(value))):
+            return value, name
+    return None
 
 
 def _reset(kernel: Kernel, trial: Trial, assigned: Mapping[str, str]) -> tuple[Indices, Indices]:

@@ -89,7 +89,7 @@ def starting_point(lower: Array, upper: Array, seed: int, start: int, attempt: i
 
 def fit(
     problem: Problem, *, starts: int = 100, seed: int = 1, threads: int = 1, tolerances: Tolerances | None = None,
-    most: int = 500, at_once: int = AT_ONCE, journal: Journal | None = None, progress: Progress | None = None,
+    most: int = 500, at_once: int = AT_ONCE, first: Array | None = None, journal: Journal | None = None, progress: Progress | None = None,
 ) -> xr.Dataset:  # fmt: skip
     """Fit a problem from many starting points, with trust regions and Fisher information as the curvature.
 
@@ -107,6 +107,8 @@ def fit(
         Iterations of one start.
     at_once
         Starts that advance together.
+    first
+        Starting points of the first starts, on the parameters' scales (start, estimated); drawn ones when ``None``.
     journal
         Open for writing; takes every evaluation, and a fit that was stopped goes on from it to the same result.
     progress
@@ -139,7 +141,8 @@ def fit(
 
     def work(start: int, ask: Ask) -> dict[str, Any]:
         replayed = ask if journal is None else _replayed(Replay(journal, f"start {start}"), ask, len(lower))
-        result = _descend(replayed, lower, upper, seed, start, most)
+        given = None if first is None or start >= len(first) else inside(first[start], lower, upper)
+        result = _descend(replayed, lower, upper, seed, start, most, given)
         if progress is not None:
             progress(next(done), starts)
         return result
@@ -174,11 +177,19 @@ def _replayed(replay: Replay, ask: Ask, size: int) -> Ask:
     return call
 
 
-def _descend(ask: Ask, lower: Array, upper: Array, seed: int, start: int, most: int) -> dict[str, Any]:
+def inside(point: Array, lower: Array, upper: Array) -> Array:
+    """Give a point moved off the bounds, where an optimizer with bounds can start."""
+    margin = 1e-4 * (upper - lower)
+    return np.clip(np.asarray(point, float), lower + margin, upper - margin)
+
+
+def _descend(
+    ask: Ask, lower: Array, upper: Array, seed: int, start: int, most: int, given: Array | None = None
+) -> dict[str, Any]:
     """One start of the optimizer."""
     unknown = np.full_like(lower, np.nan)
     for attempt in range(TRIES):
-        first = starting_point(lower, upper, seed, start, attempt)
+        first = starting_point(lower, upper, seed, start, attempt) if given is None or attempt else given
         answer: Answer | None = ask(first)
         if answer is not None and np.isfinite(answer[0]):
             break

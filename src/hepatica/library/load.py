@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from importlib.resources import as_file
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from hepatica.ensemble import Ensemble, Wiring, draw_prior
+from hepatica.ensemble import Ensemble, Wiring, draw_prior, read_ensemble
 from hepatica.errors import FormatError, InputError, NotFoundError, did_you_mean
 from hepatica.evidence import Evidence, Source, find_source
 from hepatica.experiment import CellLine, Change, Intervention
@@ -337,6 +338,43 @@ def load_ensemble(name: str, draws: int = 1000, seed: int = 1) -> Ensemble:
         With it, the draws are always the same.
     """
     return draw_prior(load_model(name), draws, seed=seed, wirings=load_wirings(name))
+
+
+def load_posterior(name: str) -> Ensemble:
+    """Give the posterior ensemble of a library model: draws that were fitted to the library's measurements.
+
+    Parameters
+    ----------
+    name
+        Library name of the model; ``studies/hcc-calibration`` made the one of ``hcc``.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none.
+    InputError
+        When it was made for another version of the model.
+
+    Examples
+    --------
+    >>> load_posterior("hcc").origin
+    'posterior'
+    """
+    model = load_model(name)
+    place = library_root() / "ensembles" / f"{model.id}.nc"
+    if not place.is_file():
+        raise NotFoundError(
+            f"the library has no posterior ensemble of model '{model.id}'; fit one with 'hepatica fit'."
+        )
+    with as_file(place) as path:
+        ensemble = read_ensemble(path)
+    made_for = ensemble.draws.attrs.get("model_digest", "none")
+    if made_for != model.digest:
+        raise InputError(
+            f"the posterior ensemble of '{model.id}' was made for another version of the model ({made_for[:12]}, not "
+            f"{model.digest[:12]}); make it anew with 'hepatica fit'."
+        )
+    return ensemble
 
 
 def list_models() -> tuple[str, ...]:

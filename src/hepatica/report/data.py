@@ -113,6 +113,16 @@ class ReportData(Protocol):
     def failures(self) -> pd.DataFrame: ...
     @property
     def provenance(self) -> Mapping[str, object]: ...
+    @property
+    def prior(self) -> "ReportData | None": ...
+
+
+def prior_verdict(result: ReportData, verdict: Verdict) -> Verdict | None:
+    """Give the verdict of the prior on the same contrast, where the result is of a posterior."""
+    if result.prior is None:
+        return None
+    same = (verdict.claim, verdict.contrast, verdict.cell_line)
+    return next((v for v in result.prior.verdicts if (v.claim, v.contrast, v.cell_line) == same), None)
 
 
 def find_readout(result: ReportData, experiment: str, name: str) -> xr.DataArray | None:

@@ -125,13 +125,15 @@ def plot_pathway_share(pathway: pd.DataFrame) -> Figure:
 
 
 @styled
-def plot_claims(verdicts: Sequence[Verdict]) -> Figure:
+def plot_claims(verdicts: Sequence[Verdict], prior: Sequence[Verdict] = ()) -> Figure:
     """Draw the probability of every claim in every cell line, with the borders of the verdicts.
 
     Parameters
     ----------
     verdicts
         One for each claim and cell line.
+    prior
+        The same before the data: an open grey mark with a line to the verdict.
 
     Returns
     -------
@@ -145,6 +147,19 @@ def plot_claims(verdicts: Sequence[Verdict]) -> Figure:
     for ax, line in zip(axes, lines, strict=False):
         ax.axvspan(SUPPORTED, 1.03, color=GREEN, alpha=0.10, linewidth=0)
         ax.axvspan(-0.03, CONTRADICTED, color=VERMILLION, alpha=0.10, linewidth=0)
+        after = {v.claim: v.probability for v in verdicts if v.cell_line == line}
+        for before in (v for v in prior if v.cell_line == line and np.isfinite(v.probability)):
+            row = claims.index(before.claim)
+            ax.plot([before.probability, after[before.claim]], [row, row], color="#9a9a9a", linewidth=0.8, zorder=1)
+            ax.plot(
+                [before.probability],
+                [row],
+                marker="o",
+                color="#9a9a9a",
+                markersize=4,
+                markerfacecolor="white",
+                zorder=2,
+            )
         for verdict in (v for v in verdicts if v.cell_line == line and np.isfinite(v.probability)):
             colour, marker, _ = OUTCOMES.get(verdict.outcome, OUTCOMES["undecided"])
             ax.errorbar([verdict.probability], [claims.index(verdict.claim)], xerr=[verdict.error if np.isfinite(verdict.error) else 0.0],

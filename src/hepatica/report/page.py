@@ -77,6 +77,7 @@ def render(result: ReportData, shown: Sequence[Picture], figures: Mapping[str, s
         fits=fit_rows(result),
         screening=result.screening.to_dict("records"),
         attrs=result.screening.attrs,
+        fitted=result.prior is not None,
         experiments=[(e, list_arms(e), describe_arms(e.arms)) for e in result.study.experiments],
         bases=basis_rows(result),
         wirings=wiring_rows(result),

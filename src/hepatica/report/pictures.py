@@ -19,7 +19,7 @@ BAND = "Lines are medians over draws, dark bands half of them, light bands 90 %.
 CAPTIONS = {
     "claims": (
         "Probability that each statement holds, all its contrasts together, with Monte-Carlo error. Shaded: supported (0.9 and "
-        "more) and contradicted (0.1 and less). Open circles: put into the model."
+        "more) and contradicted (0.1 and less). Open marks: put into the model. Grey: before the data."
     ),
     "pathway-map": (
         "What the knock-down of IGF-1R does to each node under 5 µM sorafenib at 24 h: median over draws of log2(knock-down / "
@@ -87,7 +87,10 @@ def pictures(result: ReportData) -> list[Picture]:
     found: list[Picture] = []
     verdicts = together(result.verdicts)
     if verdicts:
-        found.append(Picture("claims", partial(plot_claims, verdicts), int(result.ensemble.draws.sizes["draw"])))
+        before = () if result.prior is None else together(result.prior.verdicts)
+        found.append(
+            Picture("claims", partial(plot_claims, verdicts, before), int(result.ensemble.draws.sizes["draw"]))
+        )
     return [*found, *_signalling(result), *_dose_response(result), *_phenotypes(result), *_causes(result)]
 
 

@@ -7,7 +7,16 @@ import numpy as np
 from hepatica.claims import Claim, Contrast, Verdict
 from hepatica.evidence import Source
 from hepatica.model import basis_share
-from hepatica.report.data import ReportData, Table, cell_lines_of, draws_of, find_readout, quantiles, weights_of
+from hepatica.report.data import (
+    ReportData,
+    Table,
+    cell_lines_of,
+    draws_of,
+    find_readout,
+    prior_verdict,
+    quantiles,
+    weights_of,
+)
 from hepatica.report.decides import OUTCOMES
 from hepatica.report.words import number, percent
 
@@ -19,10 +28,16 @@ def claim_rows(result: ReportData) -> Table:
     for claim in result.study.claims:
         mine = [v for v in result.verdicts if v.claim == claim.id]
         whole = {v.cell_line: v for v in mine if v.contrast == "all"}
-        cells = [verdict_cell(whole[line], _single(claim, mine, line)) if line in whole else None for line in lines]
+        cells = [
+            verdict_cell(whole[line], _single(claim, mine, line), prior_verdict(result, whole[line]))
+            if line in whole
+            else None
+            for line in lines
+        ]
         several = claim.contrasts if len(claim.contrasts) > 1 else ()
         details = [
-            {"contrast": describe_contrast(c), "cells": [_of(mine, c.id, line) for line in lines]} for c in several
+            {"contrast": describe_contrast(c), "cells": [_of(result, mine, c.id, line) for line in lines]}
+            for c in several
         ]
         rows.append(
             {
@@ -45,12 +60,12 @@ def _single(claim: Claim, verdicts: Sequence[Verdict], line: str) -> Verdict | N
     return next((v for v in verdicts if v.cell_line == line and v.contrast == claim.contrasts[0].id), None)
 
 
-def _of(verdicts: Sequence[Verdict], contrast: str, line: str) -> dict[str, str] | None:
+def _of(result: ReportData, verdicts: Sequence[Verdict], contrast: str, line: str) -> dict[str, str] | None:
     found = next((v for v in verdicts if v.contrast == contrast and v.cell_line == line), None)
-    return None if found is None else verdict_cell(found, found)
+    return None if found is None else verdict_cell(found, found, prior_verdict(result, found))
 
 
-def verdict_cell(verdict: Verdict, effect: Verdict | None) -> dict[str, str]:
+def verdict_cell(verdict: Verdict, effect: Verdict | None, prior: Verdict | None = None) -> dict[str, str]:
     """Give a verdict as text: outcome with its sign, probability with error, effect with interval, draws."""
     left = f", {verdict.left_out} left out" if verdict.left_out else ""
     shown = (
@@ -63,6 +78,7 @@ def verdict_cell(verdict: Verdict, effect: Verdict | None) -> dict[str, str]:
         "outcome": verdict.outcome,
         "sign": OUTCOMES.get(verdict.outcome, OUTCOMES["undecided"])[2],
         "probability": f"P = {verdict.probability:.3f} ± {verdict.error:.3f}" if verdict.n else "no draw can tell",
+        "prior": "" if prior is None or not prior.n else f"before the data {prior.probability:.3f}",
         "opposite": opposite,
         "effect": shown,
         "draws": f"n = {verdict.n}{left}",

@@ -13,7 +13,7 @@ from hepatica.experiment import Experiment
 from hepatica.model import Model
 from hepatica.simulation.directions import Moves, resolve
 from hepatica.simulation.forward import run_forward, starting_doses, tasks_of
-from hepatica.simulation.setup import Setup, equilibrate, parameter_matrix, set_up, workers
+from hepatica.simulation.setup import Setup, equilibrate, in_line, parameter_matrix, set_up, workers
 from hepatica.solver import Status, Tolerances, integrate, plan_after
 from hepatica.solver.rescue import rescue
 
@@ -76,6 +76,7 @@ def simulate(
     1
     """
     tol, workers_ = tolerances or Tolerances(), workers(threads)
+    experiment, ensemble = in_line(experiment, ensemble)
     setup = set_up(model, experiment, observables, times, kernel=kernel)
     kernel, base = setup.kernel, parameter_matrix(setup.kernel, ensemble)
     moves = resolve(setup, sensitivities)

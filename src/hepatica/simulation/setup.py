@@ -92,6 +92,18 @@ def workers(threads: int | None) -> int:
     return threads or os.cpu_count() or 1
 
 
+def in_line(experiment: Experiment, ensemble: Ensemble | None) -> tuple[Experiment, Ensemble | None]:
+    """Give an experiment and an ensemble as its cell line has them: what is drawn for the line replaces what the line sets."""
+    if ensemble is None:
+        return experiment, None
+    line = experiment.cell_line
+    own = () if line is None else ensemble.own(line.id)
+    if line is not None and own:
+        kept = tuple(c for c in line.changes if c.start is not None or c.target not in own)
+        experiment = replace(experiment, cell_line=replace(line, changes=kept))
+    return experiment, ensemble.in_line("" if line is None else line.id)
+
+
 def parameter_matrix(kernel: Kernel, ensemble: Ensemble | None) -> Array:
     """Give the parameters of every draw, shape (draw, parameter): the model's values where the ensemble is silent."""
     if ensemble is None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from hepatica.assays import Panel
 from hepatica.claims import Claim
-from hepatica.ensemble import Wiring
+from hepatica.ensemble import Ensemble, Wiring
 from hepatica.evidence import Source
 from hepatica.experiment import Arm, CellLine, Experiment
 from hepatica.model import Model
@@ -124,6 +124,8 @@ class Study:
         Give up after so many candidate draws.
     block
         Draws in one work unit.
+    posterior
+        Draws that were fitted to data; ``None`` for a study of the prior alone. As many as ``draws`` are used.
     sources, related
         The literature record, and the keys of what cites or surrounds the paper.
     limits
@@ -149,6 +151,7 @@ class Study:
     seed: int
     candidates: int
     block: int
+    posterior: Ensemble | None = None
     sources: tuple[Source, ...] = ()
     related: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
@@ -161,7 +164,8 @@ class Study:
             self.model.digest, self.wirings, self.lines, self.cell_lines, self.control, self.rules, self.experiments,
             self.draws, self.seed, self.candidates, self.block,
         )  # fmt: skip
-        return sha256(repr(parts).encode()).hexdigest()
+        posterior = b"" if self.posterior is None else self.posterior.draws.values.tobytes()
+        return sha256(repr(parts).encode() + posterior).hexdigest()
 
     def line(self, cell_line: str) -> CellLine:
         """Give the cell line with an id."""

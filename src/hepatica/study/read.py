@@ -22,7 +22,15 @@ from hepatica.claims import Claim, read_claims
 from hepatica.errors import FormatError, InputError, NotFoundError, did_you_mean
 from hepatica.evidence import Evidence, Source, find_source
 from hepatica.experiment import Arm, Change, Intervention
-from hepatica.library import load_cell_line, load_drug, load_model, load_sources, load_tool, load_wirings
+from hepatica.library import (
+    load_cell_line,
+    load_drug,
+    load_model,
+    load_posterior,
+    load_sources,
+    load_tool,
+    load_wirings,
+)
 from hepatica.library.files import read_record
 from hepatica.library.records import ChangeRecord
 from hepatica.model import Model
@@ -116,6 +124,7 @@ def load_study(name: str | Path) -> Study:
         seed=record.seed,
         candidates=record.candidates,
         block=record.block,
+        posterior=load_posterior(record.posterior) if record.posterior else None,
         sources=sources,
         related=tuple(record.related),
         limits=tuple(record.limits),

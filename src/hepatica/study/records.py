@@ -95,6 +95,7 @@ class StudyRecord(Record):
     seed: Annotated[int, Field(ge=0)] = 1
     candidates: Annotated[int, Field(gt=0)] = 20000
     block: Annotated[int, Field(gt=0)] = 100
+    posterior: str = ""
     rule: list[RuleRecord] = Field(default_factory=list[RuleRecord])
     manipulation: Annotated[list[ManipulationRecord], Field(min_length=1)]
     experiment: Annotated[list[ExperimentRecord], Field(min_length=1)]

@@ -44,6 +44,8 @@ class StudyResult:
         Trajectories that did not complete: experiment, cell_line, status, count.
     provenance
         Versions, digests, seed, command, times.
+    prior
+        The same study on draws of the prior, where these are of the posterior.
     """
 
     study: Study
@@ -55,6 +57,7 @@ class StudyResult:
     sensitivity: Mapping[str, pd.DataFrame]
     failures: pd.DataFrame
     provenance: Mapping[str, object]
+    prior: "StudyResult | None" = None
 
 
 def conclude(

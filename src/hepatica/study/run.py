@@ -17,7 +17,7 @@ from hepatica.errors import InputError
 from hepatica.study.plan import Study
 from hepatica.study.result import StudyResult, conclude, failure_table
 from hepatica.study.save import save_result
-from hepatica.study.screen import screen
+from hepatica.study.screen import Origin, screen
 from hepatica.study.store import Store
 from hepatica.study.units import Readings, join_blocks, join_lines, pack, plan_units, run_unit, unpack, with_levels
 
@@ -36,7 +36,7 @@ def run_study(
     progress: Progress | None = None,
     command: str = "",
 ) -> StudyResult:
-    """Screen prior draws, simulate every experiment, judge the claims, and save all of it.
+    """Screen draws of the prior, and of the posterior where there is one, simulate every experiment, judge the claims, and save all of it.
 
     Finished work units are kept in ``out/partial`` until the result is complete, so that an interrupted run can be
     resumed to the identical result. The result does not depend on the number of threads.
@@ -54,7 +54,8 @@ def run_study(
     resume
         Use the finished units of an interrupted run.
     progress
-        Called with (stage, done, total); stages are ``screening`` (accepted draws) and ``simulation`` (trajectories).
+        Called with (stage, done, total); stages are ``screening`` (accepted draws) and ``simulation, prior`` or
+        ``simulation, posterior`` (trajectories).
     command
         Kept in the provenance.
 
@@ -77,22 +78,41 @@ def run_study(
     versions = {name: version(name) for name in PACKAGES}
     digest = sha256(repr((study.digest, versions, platform.machine())).encode()).hexdigest()
     store = Store(Path(out), digest, resume=resume)
-    screening = screen(study, store, threads=threads, progress=progress)
-    screened = time.perf_counter()
+    provenance = _provenance(study, versions, command) | {
+        "threads": threads or "all cores",
+        "started": started.isoformat(timespec="seconds"),
+    }
+    result = _run(study, "prior", store, threads, progress, provenance)
+    if study.posterior is not None:
+        result = replace(_run(study, "posterior", store, threads, progress, provenance), prior=result)
+    seconds = {"seconds": round(time.perf_counter() - clock, 2)}
+    result = replace(result, provenance={**result.provenance, **seconds})
+    save_result(result, Path(out))
+    store.clear()
+    return result
 
+
+def _run(
+    study: Study, origin: Origin, store: Store, threads: int | None, progress: Progress | None, provenance: Mapping[str, object]
+) -> StudyResult:  # fmt: skip
+    """Screen, simulate and judge the draws of one origin."""
+    clock = time.perf_counter()
+    screening = screen(study, store, origin=origin, threads=threads, progress=progress)
+    screened = time.perf_counter()
     lines: dict[str, dict[str, list[Readings]]] = {e.id: {} for e in study.experiments}
     failures: dict[tuple[str, str], Counter[int]] = {}
-    units = plan_units(study)
+    units = plan_units(study, screening.ensemble.size)
     done, total = 0, sum(unit.runs for unit in units)
     for unit in units:
         ensemble = screening.ensemble.select(np.arange(unit.start, unit.stop))
         if unit.experiment.clamped and unit.cell_line in screening.levels:
             ensemble = with_levels(ensemble, screening.levels[unit.cell_line])
-        packed = store.load(unit.id)
+        name = f"{origin}-{unit.id}"
+        packed = store.load(name)
         if packed is None:
             line = study.line(unit.cell_line)
             packed = pack(*run_unit(study.model, unit, line, ensemble, threads))
-            store.save(unit.id, packed)
+            store.save(name, packed)
         readings, status = unpack(packed)
         lines[unit.experiment.id].setdefault(unit.cell_line, []).append(readings)
         codes, numbers = np.unique(status.values, return_counts=True)
@@ -100,25 +120,20 @@ def run_study(
         counter.update(dict(zip(codes.tolist(), numbers.tolist(), strict=True)))
         done += unit.runs
         if progress is not None:
-            progress("simulation", done, total)
+            progress(f"simulation, {origin}", done, total)
     readouts: dict[str, dict[str, xr.DataArray]] = {
         experiment: join_lines({line: join_blocks(blocks) for line, blocks in by_line.items()})
         for experiment, by_line in lines.items()
     }
-    simulated = time.perf_counter()
-    provenance = _provenance(study, versions, command) | {
+    more = {
+        "origin": origin,
         "candidates": screening.table.attrs["candidates"],
         "trajectories": total,
-        "threads": threads or "all cores",
-        "started": started.isoformat(timespec="seconds"),
         "seconds_screening": round(screened - clock, 2),
-        "seconds_simulation": round(simulated - screened, 2),
+        "seconds_simulation": round(time.perf_counter() - screened, 2),
     }
     table = failure_table(failures)
-    result = conclude(study, screening.ensemble, screening.table, readouts, table, provenance)
-    save_result(result, Path(out))
-    store.clear()
-    return result
+    return conclude(study, screening.ensemble, screening.table, readouts, table, {**provenance, **more})
 
 
 def _provenance(study: Study, versions: Mapping[str, str], command: str) -> dict[str, object]:

@@ -74,7 +74,15 @@ def as_data(result: StudyResult) -> dict[str, object]:
     claims = []
     for claim in result.study.claims:
         verdicts = [asdict(v) for v in result.verdicts if v.claim == claim.id]
+        before = {} if result.prior is None else {(v.claim, v.contrast, v.cell_line): v for v in result.prior.verdicts}
         for verdict in verdicts:
+            prior = before.get((claim.id, verdict["contrast"], verdict["cell_line"]))
+            if prior is not None:
+                verdict |= {
+                    "prior_probability": prior.probability,
+                    "prior_error": prior.error,
+                    "prior_outcome": prior.outcome,
+                }
             del verdict["claim"], verdict["kind"]
         claims.append(
             {

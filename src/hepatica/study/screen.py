@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from hepatica.study.plan import Rule, Study
 from hepatica.study.store import Store
 from hepatica.units import convert
 
+Origin = Literal["prior", "posterior"]
 Bools = NDArray[np.bool_]
 Progress = Callable[[str, int, int], None]
 CLAMP_LEVELS = {"akt_clamp_level": "akt_output", "erk_clamp_level": "erk_output"}
@@ -47,8 +49,15 @@ class Screening:
     levels: Mapping[str, xr.DataArray]
 
 
-def screen(study: Study, store: Store, *, threads: int | None = None, progress: Progress | None = None) -> Screening:
-    """Draw candidates from the prior, block by block, until enough pass every rule in every cell line.
+def screen(
+    study: Study,
+    store: Store,
+    *,
+    origin: Origin = "prior",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Screening:
+    """Take candidates from the prior or the posterior, block by block, until enough pass every rule in every cell line.
 
     Parameters
     ----------
@@ -56,6 +65,8 @@ def screen(study: Study, store: Store, *, threads: int | None = None, progress: 
         Its rules, seed and number of draws.
     store
         Where the blocks are kept.
+    origin
+        Of the candidates; of the posterior there may be fewer than the study asks for.
     threads
         As for :func:`simulate`.
     progress
@@ -68,15 +79,20 @@ def screen(study: Study, store: Store, *, threads: int | None = None, progress: 
     """
     blocks: list[xr.Dataset] = []
     accepted = start = 0
+    given = study.posterior if origin == "posterior" else None
+    candidates = study.candidates if given is None else given.size
     while accepted < study.draws:
-        if start >= study.candidates:
+        if start >= candidates:
+            if given is not None and accepted:
+                break
             raise ComputationError(_too_few(study, blocks, accepted))
-        size = min(study.block, study.candidates - start)
-        ensemble = _candidates(study, start, size)
-        block = store.load(f"screening-{start:06d}")
+        size = min(study.block, candidates - start)
+        ensemble = _candidates(study, start, size, given)
+        name = f"screening-{origin}-{start:06d}"
+        block = store.load(name)
         if block is None:
             block = _measure(study, ensemble, threads)
-            store.save(f"screening-{start:06d}", block)
+            store.save(name, block)
         blocks.append(block)
         accepted += int(_accepted(block).sum())
         start += size
@@ -85,14 +101,16 @@ def screen(study: Study, store: Store, *, threads: int | None = None, progress: 
     measured = xr.concat(blocks, dim="draw", coords="minimal", compat="override", join="override")
     passes = np.flatnonzero(_accepted(measured))[: study.draws]
     measured = measured.isel(draw=slice(0, passes[-1] + 1))
-    taken = _candidates(study, 0, int(passes[-1]) + 1).select(passes)
+    taken = _candidates(study, 0, int(passes[-1]) + 1, given).select(passes)
     level = measured["level"].isel(draw=passes).transpose("cell_line", "draw", "parameter")
     level = level.assign_coords(parameter=list(CLAMP_LEVELS))
     levels = {line: level.sel(cell_line=line, drop=True) for line in study.cell_lines}
     return Screening(ensemble=taken, table=_table(study, measured, int(passes.size)), levels=levels)
 
 
-def _candidates(study: Study, start: int, size: int) -> Ensemble:
+def _candidates(study: Study, start: int, size: int, given: Ensemble | None) -> Ensemble:
+    if given is not None:
+        return given.select(np.arange(start, start + size))
     return draw_prior(study.model, size, seed=study.seed, start=start, wirings=study.wirings)
 
 

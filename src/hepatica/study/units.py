@@ -38,14 +38,14 @@ class Unit:
         return len(self.experiment.arms) * (self.stop - self.start)
 
 
-def plan_units(study: Study) -> tuple[Unit, ...]:
-    """Give every unit of a study, in order."""
-    return tuple(_units(study))
+def plan_units(study: Study, accepted: int) -> tuple[Unit, ...]:
+    """Give every unit of a study, in order, for so many accepted draws."""
+    return tuple(_units(study, accepted))
 
 
-def _units(study: Study) -> Iterator[Unit]:
+def _units(study: Study, accepted: int) -> Iterator[Unit]:
     for experiment in study.experiments:
-        draws = min(experiment.draws or study.draws, study.draws)
+        draws = min(experiment.draws or accepted, accepted)
         for cell_line in experiment.cell_lines:
             for start in range(0, draws, study.block):
                 yield Unit(

@@ -1,0 +1,278 @@
+"""Posterior sampling from a fit: many Hamiltonian chains in lockstep, with a metric from Fisher informations.
+
+For problems of hundreds of parameters with priors, where a fit finds the mode in minutes and particles that come from the prior would need
+days: the chains start from a normal approximation around the fit. They share step size and metric, which are adapted while they warm up and
+then kept. Several starts are several modes, of one wiring or of rival ones: a chain jumps between them by the difference of their places, so that
+wirings are weighed by the data. What is far from every start is not found: that is what multi-start fits are for.
+
+Sources: S. Duane et al., Phys. Lett. B 1987;195:216-222; M. Girolami and B. Calderhead, J. R. Stat. Soc. B 2011;73:123-214 (the Fisher
+information as metric; here its mean over the posterior, one metric for all points).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from hepatica.errors import ComputationError, InputError
+from hepatica.inference.hamiltonian import Cloud, Counts, adapted, cloud_at, move
+from hepatica.inference.journal import Journal
+from hepatica.inference.likelihood import Likelihood
+from hepatica.inference.problem import Problem
+from hepatica.inference.space import Choices, Space
+from hepatica.solver import Tolerances
+
+Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+FIRST_STEP = 0.1
+REFRESH = 3
+"""How often the metric is made anew while the chains warm up."""
+INFORMED = 8
+"""Chains whose information a metric is the mean of."""
+STREAM = "chains"
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """Where the chains are: particles, the start each belongs to, whitening factor, whether it is a new one, size of steps."""
+
+    cloud: Cloud
+    mode: NDArray[np.int64]
+    metric: Array
+    step: float
+    fresh: bool = True
+
+
+def sample_near(
+    problem: Problem, starts: Sequence[Mapping[str, float]], *, weights: ArrayLike | None = None, draws: int = 2000, chains: int = 32, warm: int = 60, thin: int = 1, seed: int = 1,
+    choices: Choices | None = None, threads: int = 1, tolerances: Tolerances | None = None, journal: Journal | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:  # fmt: skip
+    """Sample the posterior of a problem around a fit.
+
+    Parameters
+    ----------
+    problem
+        Its parameters need priors, or finite bounds.
+    starts
+        Values of each estimated parameter on its scale, such as the best start of a fit; of those with choices, one of their values.
+    weights
+        Share of the chains that begin at each start; all alike when ``None``.
+    draws, chains
+        How many draws in all, and chains.
+    warm, thin
+        Iterations that are thrown away while step and metric are adapted; iterations from one draw of a chain to the next.
+    seed
+        With it, the draws are always the same, whatever the number of threads.
+    choices
+        Parameters that have one of a few values, each with its prior probability.
+    threads, tolerances
+        As for :func:`~hepatica.inference.optimize.fit`.
+    journal
+        Open for writing; takes every iteration, and a run that was stopped goes on from it to the same result.
+    progress
+        Called with (iterations done, iterations).
+
+    Returns
+    -------
+    xarray.Dataset
+        ``x`` (chain, draw, parameter), on the parameters' scales; ``log_likelihood`` and ``mode`` (chain, draw), the latter the start
+        that a draw belongs to; ``acceptance`` and ``jumped`` (iteration): mean probability of Hamiltonian moves and share of jumps;
+        attrs ``step``, ``evaluations``, ``failed``.
+
+    Raises
+    ------
+    InputError
+        When a parameter has no start, or a count is below one.
+    ComputationError
+        When no chain has a likelihood where it starts.
+    """
+    if min(draws, chains, thin) < 1 or warm < REFRESH:
+        raise InputError(
+            f"{draws} draws of {chains} chains with {warm} warming iterations and a thinning of {thin} were asked for; expected one or "
+            f"more, and {REFRESH} or more to warm up."
+        )
+    likelihood = Likelihood(problem, tolerances=tolerances, threads=threads)
+    space, counts = Space(problem.estimated, choices), Counts()
+    modes = _modes(space, starts)
+    share = np.ones(len(starts)) if weights is None else np.asarray(weights, float)
+    if share.shape != (len(starts),) or not (np.isfinite(share).all() and (share >= 0.0).all() and share.sum() > 0.0):
+        raise InputError(f"the weights {share.tolist()} do not fit {len(starts)} starts; give each one, zero or more.")
+    share = share / share.sum()
+    each = -(-draws // chains)
+    total = warm + each * thin
+    begun = 0 if journal is None else journal.count(STREAM)
+    kept: list[tuple[Cloud, NDArray[np.int64]]] = []
+    rates: list[tuple[float, float]] = []
+    state: State | None = None
+    for iteration in range(total + 1):
+        if journal is not None and iteration < begun:
+            entry = journal.entry(STREAM, iteration)
+            state, rate = _unpacked(space, entry, state, counts), (float(entry["rates"][0]), float(entry["rates"][1]))
+        else:
+            random = np.random.Generator(np.random.Philox(key=[seed, iteration]))
+            if state is None:
+                state, rate = _begin(space, likelihood, modes, share, chains, random, counts), (np.nan, np.nan)
+            else:
+                rate = _advance(space, likelihood, modes, state, random, iteration, warm, counts)
+            if journal is not None:
+                journal.append(STREAM, iteration, _packed(state, rate, counts))
+        rates.append(rate)
+        if iteration > warm and (iteration - warm) % thin == 0:
+            kept.append((state.cloud, state.mode))
+        if progress is not None:
+            progress(iteration, total)
+    assert state is not None  # noqa: S101  there is one iteration at least
+    return _dataset(problem, kept, rates, state, counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modes:
+    """The starts: coordinates (mode, free), choices (mode, chosen), and logarithms of the prior probability of each."""
+
+    z: Array
+    picked: NDArray[np.int64]
+    prior: Array
+
+
+def _modes(space: Space, starts: Sequence[Mapping[str, float]]) -> Modes:
+    names = [e.id for e in space.estimates]
+    z, picked = [], []
+    for start in starts:
+        for name in names:
+            if not np.isfinite(start.get(name, np.nan)):
+                raise InputError(
+                    f"a start has no finite value of '{name}'; give every estimated parameter one, on its scale."
+                )
+        x = np.array([start[n] for n in names])
+        found = [np.argmin(np.abs(v - x[k])) for k, (v, _) in zip(space.chosen, space.values, strict=True)]
+        picked.append(np.array(found, np.int64))
+        z.append(_coordinates(space, x, picked[-1]))
+    same = np.array([sum(np.array_equal(p, q) for q in picked) for p in picked])
+    prior = -np.log(same)
+    for j, (_, weights) in enumerate(space.values):
+        prior += np.log(weights)[[p[j] for p in picked]]
+    return Modes(z=np.array(z), picked=np.array(picked), prior=prior)
+
+
+def _begin(
+    space: Space, likelihood: Likelihood, modes: Modes, share: Array, chains: int, random: np.random.Generator, counts: Counts
+) -> State:  # fmt: skip
+    """Draw the first points around the starts."""
+    mode = np.searchsorted(np.cumsum(share)[:-1], (np.arange(chains) + random.random()) / chains, side="right")
+    first = np.unique(mode)
+    metric = _metric(space, likelihood, modes.z[first[:INFORMED]], modes.picked[first[:INFORMED]], counts)
+    if metric is None:
+        raise ComputationError("no start of the chains could be simulated; start from a fit of the same problem.")
+    z = modes.z[mode] + random.normal(size=(chains, modes.z.shape[1])) @ metric.T
+    cloud = cloud_at(space, likelihood.gradient, z, modes.picked[mode], counts)
+    alive = np.flatnonzero(np.isfinite(cloud.value))
+    if not len(alive):
+        raise ComputationError("no chain could be simulated where it starts; start from a fit of the same problem.")
+    dead = np.flatnonzero(~np.isfinite(cloud.value))
+    rows = np.arange(chains)
+    rows[dead] = alive[np.arange(len(dead)) % len(alive)]
+    return State(cloud=cloud.take(rows), mode=mode[rows], metric=metric, step=FIRST_STEP)
+
+
+def _advance(
+    space: Space, likelihood: Likelihood, modes: Modes, state: State, random: np.random.Generator, iteration: int, warm: int,
+    counts: Counts,
+) -> tuple[float, float]:  # fmt: skip
+    """Make one iteration, in place; gives the rates of acceptance."""
+    cloud, accepted = move(space, likelihood.gradient, state.cloud, 1.0, state.metric, state.step, random, counts)
+    rate, jumped = float(accepted.mean()), np.nan
+    if iteration <= warm:
+        state.step = adapted(state.step, rate)
+    if len(modes.z) > 1:
+        cloud, jumped = _jump(space, likelihood, modes, state, cloud, random, counts)
+    state.cloud, state.fresh = cloud, False
+    if iteration < warm and iteration % max(1, warm // (REFRESH + 1)) == 0:
+        rows = random.permutation(len(cloud.z))[:INFORMED]
+        metric = _metric(space, likelihood, cloud.z[rows], cloud.picked[rows], counts)
+        if metric is not None:
+            state.metric, state.fresh = metric, True
+    return rate, jumped
+
+
+def _jump(
+    space: Space, likelihood: Likelihood, modes: Modes, state: State, cloud: Cloud, random: np.random.Generator, counts: Counts
+) -> tuple[Cloud, float]:  # fmt: skip
+    """Propose to every chain the same place relative to another start (Metropolis; a shift, so that volumes stay)."""
+    count = len(cloud.z)
+    old = state.mode
+    new = (old + 1 + random.integers(len(modes.z) - 1, size=count)) % len(modes.z)
+    accept = np.log(random.random(count))
+    proposed = cloud_at(space, likelihood.gradient, cloud.z - modes.z[old] + modes.z[new], modes.picked[new], counts)
+    change = proposed.value - cloud.value + modes.prior[new] - modes.prior[old]
+    change += 0.5 * ((cloud.z**2).sum(axis=1) - (proposed.z**2).sum(axis=1))
+    taken = accept < change
+    state.mode = np.where(taken, new, old)
+    return cloud.where(proposed, taken), float(taken.mean())
+
+
+def _coordinates(space: Space, x: Array, picked: NDArray[np.int64]) -> Array:
+    """Give the coordinates of a point, all by bisection: each parameter grows with its own."""
+    low, high = np.full(len(space.free), -8.0), np.full(len(space.free), 8.0)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        below = space.points(middle[None], picked[None])[0][0, space.free] < x[space.free]
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return 0.5 * (low + high)
+
+
+def _metric(space: Space, likelihood: Likelihood, z: Array, picked: NDArray[np.int64], counts: Counts) -> Array | None:
+    """Give the factor that whitens a normal posterior with the mean information of some points; nothing when all fail."""
+    x, slope = space.points(z, picked)
+    known = likelihood.curvature(x)[2][:, space.free][:, :, space.free] * slope[:, :, None] * slope[:, None, :]
+    counts.evaluations += len(z)
+    fine = np.isfinite(known).all(axis=(1, 2))
+    if not fine.any():
+        return None
+    mean = known[fine].mean(axis=0) + np.eye(known.shape[1])
+    mean = np.tril(mean) + np.tril(mean, -1).T
+    # the inverse of the transposed factor of the precision: C C' is the covariance
+    whitening: Array = np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(mean)).T)
+    return whitening
+
+
+def _packed(state: State, rate: tuple[float, float], counts: Counts) -> dict[str, Array | NDArray[np.int64]]:
+    cloud = state.cloud
+    return {
+        "mode": state.mode, "z": cloud.z, "picked": cloud.picked, "value": cloud.value, "slope": cloud.slope,
+        "metric": state.metric if state.fresh else np.zeros((0, 0)),
+        "step": np.array([state.step]), "rates": np.array(rate), "counts": np.array([counts.evaluations, counts.failed]),
+    }  # fmt: skip
+
+
+def _unpacked(space: Space, entry: Mapping[str, NDArray[Any]], before: State | None, counts: Counts) -> State:
+    z, picked = entry["z"], entry["picked"]
+    counts.evaluations, counts.failed = (int(c) for c in entry["counts"])
+    cloud = Cloud(z=z, picked=picked, x=space.points(z, picked)[0], value=entry["value"], slope=entry["slope"])
+    metric = before.metric if before is not None and not entry["metric"].size else entry["metric"]
+    return State(cloud=cloud, mode=entry["mode"], metric=metric, step=float(entry["step"][0]))
+
+
+def _dataset(
+    problem: Problem,
+    kept: Sequence[tuple[Cloud, NDArray[np.int64]]],
+    rates: Sequence[tuple[float, float]],
+    state: State,
+    counts: Counts,
+) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            "x": (("chain", "draw", "parameter"), np.stack([c.x for c, _ in kept], axis=1)),
+            "log_likelihood": (("chain", "draw"), np.stack([c.value for c, _ in kept], axis=1)),
+            "mode": (("chain", "draw"), np.stack([m for _, m in kept], axis=1)),
+            "acceptance": ("iteration", np.array([a for a, _ in rates])),
+            "jumped": ("iteration", np.array([s for _, s in rates])),
+            "scale": ("parameter", np.array([p.scale for p in problem.estimated])),
+        },
+        coords={"parameter": [p.id for p in problem.estimated]},
+        attrs={"problem": problem.id, "step": state.step, "evaluations": counts.evaluations, "failed": counts.failed},
+    )
