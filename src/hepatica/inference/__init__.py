@@ -8,6 +8,8 @@ from hepatica.inference.petab import check_petab, read_petab
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Estimate, Observable, Problem, Trial
 from hepatica.inference.replay import Replay
+from hepatica.inference.sample import sample, sample_header
+from hepatica.inference.space import draw_prior
 from hepatica.inference.write import write_petab
 
 __all__ = [
@@ -20,9 +22,12 @@ __all__ = [
     "Trial",
     "check_petab",
     "describe_fit",
+    "draw_prior",
     "fit",
     "fit_petab",
     "log_prior",
     "read_petab",
+    "sample",
+    "sample_header",
     "write_petab",
 ]

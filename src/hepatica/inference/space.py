@@ -1,0 +1,188 @@
+"""The prior as a standard normal distribution: coordinates in which a sampler knows neither bounds nor scales.
+
+Each parameter is a monotone function of a standard normal variable, x = Q(Phi(z)) with the quantiles Q of its prior, cut off at its bounds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from hepatica.errors import InputError, NotFoundError, did_you_mean
+from hepatica.inference.prior import FAMILIES
+from hepatica.inference.problem import Estimate, Problem, to_scale
+
+Array = NDArray[np.float64]
+Choices = Mapping[str, Mapping[float, float]]
+Forward = Callable[[Array], tuple[Array, Array]]
+
+FACTORS = {"lin": 0.0, "log": 1.0, "log10": float(np.log(10.0))}
+
+
+class Space:
+    """Where a sampler moves.
+
+    Parameters
+    ----------
+    estimates
+        The estimated parameters.
+    choices
+        Parameters that have one of a few values, each with its prior probability; scaled to sum to one.
+
+    Attributes
+    ----------
+    free, chosen
+        Places of the continuous parameters, and of those with choices.
+
+    Raises
+    ------
+    InputError
+        When a parameter without prior has no finite bounds, bounds are out of order, or a choice cannot be used.
+    """
+
+    def __init__(self, estimates: Sequence[Estimate], choices: Choices | None = None) -> None:
+        self.estimates, given = tuple(estimates), dict(choices or {})
+        names = [e.id for e in self.estimates]
+        for name in given:
+            if name not in names:
+                raise NotFoundError(
+                    f"choices are given for '{name}', which is not estimated.{did_you_mean(name, names)}"
+                )
+        self.chosen = np.array([k for k, n in enumerate(names) if n in given], np.int64)
+        self.free = np.array([k for k, n in enumerate(names) if n not in given], np.int64)
+        self.values = [_values(names[k], given[names[k]]) for k in self.chosen]
+        self._maps = [_forward(self.estimates[k]) for k in self.free]
+
+    def draw(self, count: int, random: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
+        """Draw from the prior: coordinates (count, free), and indices of choices (count, chosen)."""
+        z = random.normal(size=(count, len(self.free)))
+        picked = np.empty((count, len(self.chosen)), np.int64)
+        for j, (_, weights) in enumerate(self.values):
+            picked[:, j] = np.searchsorted(np.cumsum(weights)[:-1], random.random(count), side="right")
+        return z, picked
+
+    def points(self, z: Array, picked: NDArray[np.int64]) -> tuple[Array, Array]:
+        """Give the points, on the parameters' scales (count, estimated), and the derivatives dx/dz (count, free)."""
+        x, slope = np.empty((len(z), len(self.estimates))), np.empty(z.shape)
+        for j, (k, forward) in enumerate(zip(self.free, self._maps, strict=True)):
+            x[:, k], slope[:, j] = forward(z[:, j])
+        for j, (k, (values, _)) in enumerate(zip(self.chosen, self.values, strict=True)):
+            x[:, k] = values[picked[:, j]]
+        return x, slope
+
+
+def draw_prior(problem: Problem, count: int, *, seed: int = 1, choices: Choices | None = None) -> Array:
+    """Draw parameters from their prior, cut off at their bounds; one without prior is uniform on its scale.
+
+    Parameters
+    ----------
+    problem
+        Whose parameters.
+    count, seed
+        How many, and of which random numbers.
+    choices
+        As for :func:`~hepatica.inference.sample.sample`.
+
+    Returns
+    -------
+    array
+        On the parameters' scales, shape (count, estimated).
+    """
+    space = Space(problem.estimated, choices)
+    return space.points(*space.draw(count, np.random.Generator(np.random.Philox(key=[seed, 2**32]))))[0]
+
+
+def _values(name: str, given: Mapping[float, float]) -> tuple[Array, Array]:
+    values, weights = np.array(list(given), float), np.array(list(given.values()), float)
+    if len(values) < 2 or not np.isfinite(values).all() or not (np.isfinite(weights) & (weights > 0.0)).all():
+        raise InputError(
+            f"the choices of '{name}' are {dict(given)}; expected two or more finite values with positive probabilities."
+        )
+    return values, weights / weights.sum()
+
+
+def _forward(estimate: Estimate) -> Forward:
+    """The map from a standard normal variable to a parameter on its scale, with its derivative."""
+    lower, upper = to_scale(estimate.lower, estimate.scale), to_scale(estimate.upper, estimate.scale)
+    prior, factor = estimate.prior, FACTORS[estimate.scale]
+    if np.isnan(lower) or (np.isneginf(lower) and estimate.scale != "lin"):
+        lower = -np.inf
+    if not lower < upper:
+        raise InputError(
+            f"parameter '{estimate.id}' has the bounds {estimate.lower:g} and {estimate.upper:g}; expected two in order."
+        )
+    if prior is None or (prior.distribution == "uniform" and (prior.on_scale or factor == 0.0)):
+        if prior is not None:
+            lower, upper = max(lower, prior.arguments[0]), min(upper, prior.arguments[1])
+        if not (np.isfinite(lower) and np.isfinite(upper) and lower < upper):
+            raise InputError(
+                f"parameter '{estimate.id}' has no prior, and the bounds {estimate.lower:g} and {estimate.upper:g} on the scale "
+                f"{estimate.scale}; sampling needs a prior or finite bounds."
+            )
+        return _uniform(lower, upper)
+    on_scale = prior.on_scale or factor == 0.0
+    if prior.distribution == "normal" and on_scale:
+        return _normal(prior.arguments[0], prior.arguments[1], lower, upper)
+    if prior.distribution == "log-normal" and not on_scale:
+        return _normal(prior.arguments[0] / factor, prior.arguments[1] / factor, lower, upper)
+    made = FAMILIES[prior.distribution][0](*prior.arguments)
+    if on_scale:
+        return _of_family(made, lower, upper, estimate)
+    return _logarithmic(_of_family(made, estimate.lower, estimate.upper, estimate), factor)
+
+
+def _density(z: Array) -> Array:
+    return np.asarray(np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi))
+
+
+def _uniform(lower: float, upper: float) -> Forward:
+    width = upper - lower
+
+    def forward(z: Array) -> tuple[Array, Array]:
+        share = ndtr(-np.abs(z))  # of the nearer tail, without loss of digits
+        return np.where(z < 0.0, lower + width * share, upper - width * share), width * _density(z)
+
+    return forward
+
+
+def _normal(mean: float, spread: float, lower: float, upper: float) -> Forward:
+    a, b = (lower - mean) / spread, (upper - mean) / spread
+    below, above = ndtr(a), ndtr(-b)
+    mass = ndtr(b) - below if a < 0.0 else ndtr(-a) - above
+
+    def forward(z: Array) -> tuple[Array, Array]:
+        share = mass * ndtr(-np.abs(z))
+        with np.errstate(over="ignore"):
+            w = np.clip(np.where(z < 0.0, ndtri(below + share), -ndtri(above + share)), max(a, -37.0), min(b, 37.0))
+            return mean + spread * w, spread * mass * np.exp(0.5 * (w * w - z * z))
+
+    return forward
+
+
+def _of_family(made: Any, lower: float, upper: float, estimate: Estimate) -> Forward:
+    below, above = float(made.cdf(lower)), float(made.sf(upper))
+    mass = 1.0 - below - above
+    if not mass > 0.0:
+        raise InputError(f"the prior of '{estimate.id}' has no probability between its bounds {lower:g} and {upper:g}.")
+
+    def forward(z: Array) -> tuple[Array, Array]:
+        share = mass * ndtr(-np.abs(z))
+        x = np.clip(np.where(z < 0.0, made.ppf(below + share), made.isf(above + share)), lower, upper)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = mass * _density(z) / made.pdf(x)
+        return x, np.where(np.isfinite(slope), slope, 0.0)
+
+    return forward
+
+
+def _logarithmic(forward: Forward, factor: float) -> Forward:
+    """A prior of the plain parameter, for one on a logarithmic scale."""
+
+    def wrapped(z: Array) -> tuple[Array, Array]:
+        x, slope = forward(z)
+        x = np.maximum(x, np.finfo(float).tiny)
+        return np.log(x) / factor, slope / (factor * x)
+
+    return wrapped
