@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hepatica.calibration.read import Calibration
-from hepatica.ensemble import Ensemble, draw_prior, own_name, write_ensemble
+from hepatica.ensemble import LOG_LIKELIHOOD, Ensemble, draw_prior, own_name, write_ensemble
 from hepatica.errors import ComputationError, StorageError
 from hepatica.inference.chains import sample_near
 from hepatica.inference.journal import Journal
@@ -49,7 +49,7 @@ class Calibrated:
 
     fits: pd.DataFrame
     best: xr.DataArray
-    samples: xr.Dataset
+    samples: xr.DataTree
     ensemble: Ensemble
 
 
@@ -64,7 +64,7 @@ def calibrate(
     calibration
         From :func:`~hepatica.calibration.read.read_calibration`.
     out
-        Folder for ``fits.tsv``, ``best.nc``, ``samples.nc``, ``ensemble.nc`` and the journals.
+        Folder for ``fits.tsv``, ``best.nc``, ``posterior.nc``, ``ensemble.nc`` and the journals.
     draws, starts, seed
         Draws of the posterior; starts of the first fit, one from the model's values and the others from the prior; seed of both.
     threads
@@ -193,7 +193,27 @@ def _modes(points: xr.DataArray, fits: pd.DataFrame, wirings: Sequence[str]) -> 
     ]
 
 
-def to_ensemble(calibration: Calibration, samples: xr.Dataset, *, draws: int, seed: int) -> Ensemble:
+def taken(calibration: Calibration, samples: xr.DataTree, draws: int) -> xr.Dataset:
+    """Give draws of all chains, evenly: ``x`` (draw, parameter), on the scales, and ``log_likelihood`` (draw, data_set)."""
+    names = [str(n) for n in samples["posterior"].data_vars]
+    x = np.stack([samples["posterior"][n].transpose("draw", "chain").values.ravel() for n in names], axis=-1)
+    measured = samples["log_likelihood"]["measurement"].transpose("draw", "chain", "row").values.reshape(len(x), -1)
+    rows = np.linspace(0, len(x) - 1, min(draws, len(x))).round().astype(int)
+    digest = calibration.of("fit", wirings="estimated").digest
+    groups = calibration.groups[calibration.rows("fit")] if samples.attrs["digest"] == digest else np.array([])
+    sets = list(dict.fromkeys(groups.tolist()))
+    by_set = (
+        np.stack([measured[rows][:, groups == g].sum(axis=1) for g in sets], axis=-1)
+        if sets
+        else np.zeros((len(rows), 0))
+    )
+    return xr.Dataset(
+        {"x": (("draw", "parameter"), x[rows]), "log_likelihood": (("draw", "data_set"), by_set)},
+        coords={"parameter": names, "data_set": sets},
+    )
+
+
+def to_ensemble(calibration: Calibration, samples: xr.DataTree, *, draws: int, seed: int) -> Ensemble:
     """Give the draws of the model's parameters: sampled ones, those of lines by themselves, and the others from their priors.
 
     Parameters
@@ -204,13 +224,17 @@ def to_ensemble(calibration: Calibration, samples: xr.Dataset, *, draws: int, se
         As :func:`~hepatica.inference.chains.sample_near` gives them; draws of all chains, thinned evenly.
     draws, seed
         How many; seed of what is drawn from priors.
+
+    Returns
+    -------
+    Ensemble
+        Its draws have a coordinate ``log_likelihood_DATA_SET`` (draw) for each data set.
     """
     model = calibration.problem.model
-    flat = samples["x"].transpose("draw", "chain", "parameter").values.reshape(-1, samples.sizes["parameter"])
-    taken = flat[np.linspace(0, len(flat) - 1, min(draws, len(flat))).round().astype(int)]
-    names = [str(n) for n in samples["parameter"].values]
-    logs = np.array([str(s) == "log" for s in samples["scale"].values])
-    values = np.where(logs, np.exp(np.where(logs, taken, 0.0)), taken)
+    chosen = taken(calibration, samples, draws)
+    names = [str(n) for n in chosen["parameter"].values]
+    logs = np.array([samples["posterior"][n].attrs["scale"] == "log" for n in names])
+    values = np.where(logs, np.exp(np.where(logs, chosen["x"].values, 0.0)), chosen["x"].values)
     known = {p.id for p in model.parameters}
     own = {e.id: own_name(p, line.id) for line in calibration.lines.values() for p, e in line.own.items()}
     wirings = tuple(w for w in load_wirings(model.id) if w.parameter not in names)
@@ -219,8 +243,14 @@ def to_ensemble(calibration: Calibration, samples: xr.Dataset, *, draws: int, se
     columns |= {own.get(n, n): values[:, k] for k, n in enumerate(names) if n in known or n in own}
     array = xr.DataArray(
         np.column_stack(list(columns.values())).astype(np.float32).astype(float), dims=("draw", "parameter"),
-        coords={"draw": np.arange(len(values)), "parameter": np.array(list(columns), dtype=np.str_)},
-        name="draws", attrs={"model": model.id, "model_digest": model.digest, "problem_digest": calibration.problem.digest},
+        coords={
+            "draw": np.arange(len(values)), "parameter": np.array(list(columns), dtype=np.str_),
+            **{
+                f"{LOG_LIKELIHOOD}{g}": ("draw", chosen["log_likelihood"].values[:, k])
+                for k, g in enumerate(chosen["data_set"].values)
+            },
+        },
+        name="draws", attrs={"model": model.id, "model_digest": model.digest, "problem_digest": str(samples.attrs["digest"])},
     )  # fmt: skip
     return Ensemble(draws=array, origin="posterior", seed=seed)
 
@@ -229,7 +259,7 @@ def _save(result: Calibrated, folder: Path) -> None:
     try:
         result.fits.to_csv(folder / "fits.tsv", sep="\t", index=False)
         result.best.rename("x").to_netcdf(folder / "best.nc", engine="h5netcdf")
-        result.samples.to_netcdf(folder / "samples.nc", engine="h5netcdf")
+        result.samples.to_netcdf(folder / "posterior.nc", engine="h5netcdf")
     except OSError as error:
         raise StorageError(f"the calibration cannot be written to '{folder}' ({error}).") from error
     write_ensemble(result.ensemble, folder / "ensemble.nc")

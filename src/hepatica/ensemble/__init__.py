@@ -1,6 +1,25 @@
 """Draws of parameters: how uncertain the model is, as an array of parameter sets."""
 
-from hepatica.ensemble.draws import Ensemble, draw_around, draw_prior, nominal, own_name, read_ensemble, write_ensemble
+from hepatica.ensemble.draws import (
+    LOG_LIKELIHOOD,
+    Ensemble,
+    draw_around,
+    draw_prior,
+    nominal,
+    own_name,
+    read_ensemble,
+    write_ensemble,
+)
 from hepatica.ensemble.wiring import Wiring
 
-__all__ = ["Ensemble", "Wiring", "draw_around", "draw_prior", "nominal", "own_name", "read_ensemble", "write_ensemble"]
+__all__ = [
+    "LOG_LIKELIHOOD",
+    "Ensemble",
+    "Wiring",
+    "draw_around",
+    "draw_prior",
+    "nominal",
+    "own_name",
+    "read_ensemble",
+    "write_ensemble",
+]

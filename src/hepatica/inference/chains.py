@@ -1,9 +1,10 @@
 """Posterior sampling from a fit: many Hamiltonian chains in lockstep, with a metric from Fisher informations.
 
-For problems of hundreds of parameters with priors, where a fit finds the mode in minutes and particles that come from the prior would need
-days: the chains start from a normal approximation around the fit. They share step size and metric, which are adapted while they warm up and
-then kept. Several starts are several modes, of one wiring or of rival ones: a chain jumps between them by the difference of their places, so that
-wirings are weighed by the data. What is far from every start is not found: that is what multi-start fits are for.
+For problems of hundreds of parameters with priors, where a fit finds the mode in minutes and particles that come from the prior
+would need days: the chains start from a normal approximation around the fit. They share step size and metric, which are adapted
+while they warm up and then kept. Several starts are several modes, of one wiring or of rival ones: a chain jumps between them by
+the difference of their places, so that wirings are weighed by the data. What is far from every start is not found: that is what
+multi-start fits are for.
 
 Sources: S. Duane et al., Phys. Lett. B 1987;195:216-222; M. Girolami and B. Calderhead, J. R. Stat. Soc. B 2011;73:123-214 (the Fisher
 information as metric; here its mean over the posterior, one metric for all points).
@@ -11,6 +12,7 @@ information as metric; here its mean over the posterior, one metric for all poin
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,10 @@ from hepatica.errors import ComputationError, InputError
 from hepatica.inference.hamiltonian import Cloud, Counts, adapted, cloud_at, move
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
+from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Problem
-from hepatica.inference.space import Choices, Space
+from hepatica.inference.sample import draws_dataset, measurements, pointwise
+from hepatica.inference.space import Choices, Space, draw_prior
 from hepatica.solver import Tolerances
 
 Array = NDArray[np.float64]
@@ -48,10 +52,10 @@ class State:
 
 
 def sample_near(
-    problem: Problem, starts: Sequence[Mapping[str, float]], *, weights: ArrayLike | None = None, draws: int = 2000, chains: int = 32, warm: int = 60, thin: int = 1, seed: int = 1,
-    choices: Choices | None = None, threads: int = 1, tolerances: Tolerances | None = None, journal: Journal | None = None,
-    progress: Progress | None = None,
-) -> xr.Dataset:  # fmt: skip
+    problem: Problem, starts: Sequence[Mapping[str, float]], *, weights: ArrayLike | None = None, draws: int = 2000, chains: int = 32,
+    warm: int = 60, thin: int = 1, seed: int = 1, choices: Choices | None = None, threads: int = 1, tolerances: Tolerances | None = None,
+    journal: Journal | None = None, progress: Progress | None = None,
+) -> xr.DataTree:  # fmt: skip
     """Sample the posterior of a problem around a fit.
 
     Parameters
@@ -79,10 +83,10 @@ def sample_near(
 
     Returns
     -------
-    xarray.Dataset
-        ``x`` (chain, draw, parameter), on the parameters' scales; ``log_likelihood`` and ``mode`` (chain, draw), the latter the start
-        that a draw belongs to; ``acceptance`` and ``jumped`` (iteration): mean probability of Hamiltonian moves and share of jumps;
-        attrs ``step``, ``evaluations``, ``failed``.
+    xarray.DataTree
+        As :func:`~hepatica.inference.sample.sample` gives it, but ``tempering``; ``sample_stats`` has ``mode``, the start that a draw
+        belongs to, and ``iterations`` the mean probability of Hamiltonian moves, ``acceptance``, the share of jumps, ``jumped``, and
+        the ``step``; attributes ``evaluations`` and ``failed``.
 
     Raises
     ------
@@ -108,6 +112,7 @@ def sample_near(
     begun = 0 if journal is None else journal.count(STREAM)
     kept: list[tuple[Cloud, NDArray[np.int64]]] = []
     rates: list[tuple[float, float]] = []
+    steps: list[float] = []
     state: State | None = None
     for iteration in range(total + 1):
         if journal is not None and iteration < begun:
@@ -122,12 +127,13 @@ def sample_near(
             if journal is not None:
                 journal.append(STREAM, iteration, _packed(state, rate, counts))
         rates.append(rate)
+        steps.append(state.step)
         if iteration > warm and (iteration - warm) % thin == 0:
             kept.append((state.cloud, state.mode))
         if progress is not None:
             progress(iteration, total)
-    assert state is not None  # noqa: S101  there is one iteration at least
-    return _dataset(problem, kept, rates, state, counts)
+    prior = draw_prior(problem, chains * each, seed=seed, choices=choices)
+    return _tree(problem, likelihood, kept, rates, steps, prior, counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +228,7 @@ def _coordinates(space: Space, x: Array, picked: NDArray[np.int64]) -> Array:
         middle = 0.5 * (low + high)
         below = space.points(middle[None], picked[None])[0][0, space.free] < x[space.free]
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return 0.5 * (low + high)
+    return np.asarray(0.5 * (low + high))
 
 
 def _metric(space: Space, likelihood: Likelihood, z: Array, picked: NDArray[np.int64], counts: Counts) -> Array | None:
@@ -257,22 +263,41 @@ def _unpacked(space: Space, entry: Mapping[str, NDArray[Any]], before: State | N
     return State(cloud=cloud, mode=entry["mode"], metric=metric, step=float(entry["step"][0]))
 
 
-def _dataset(
-    problem: Problem,
-    kept: Sequence[tuple[Cloud, NDArray[np.int64]]],
-    rates: Sequence[tuple[float, float]],
-    state: State,
-    counts: Counts,
-) -> xr.Dataset:
-    return xr.Dataset(
+def _tree(
+    problem: Problem, likelihood: Likelihood, kept: Sequence[tuple[Cloud, NDArray[np.int64]]], rates: Sequence[tuple[float, float]],
+    steps: Sequence[float], prior: Array, counts: Counts,
+) -> xr.DataTree:  # fmt: skip
+    """Everything as ArviZ has it."""
+    x = np.stack([c.x for c, _ in kept], axis=1)
+    value = np.stack([c.value for c, _ in kept], axis=1)
+    points = x.reshape(-1, x.shape[-1])
+    before = log_prior(points, likelihood.linear(points), likelihood.factors, problem.estimated)[0].reshape(value.shape)
+    measured = pointwise(likelihood, points).reshape(*value.shape, -1)
+    both = ("chain", "draw")
+    stats = {
+        "lp": (both, value + before), "log_likelihood_sum": (both, value), "mode": (both, np.stack([m for _, m in kept], axis=1)),
+    }  # fmt: skip
+    coords = {"chain": range(x.shape[0]), "draw": range(x.shape[1])}
+    tree = xr.DataTree.from_dict(
         {
-            "x": (("chain", "draw", "parameter"), np.stack([c.x for c, _ in kept], axis=1)),
-            "log_likelihood": (("chain", "draw"), np.stack([c.value for c, _ in kept], axis=1)),
-            "mode": (("chain", "draw"), np.stack([m for _, m in kept], axis=1)),
-            "acceptance": ("iteration", np.array([a for a, _ in rates])),
-            "jumped": ("iteration", np.array([s for _, s in rates])),
-            "scale": ("parameter", np.array([p.scale for p in problem.estimated])),
-        },
-        coords={"parameter": [p.id for p in problem.estimated]},
-        attrs={"problem": problem.id, "step": state.step, "evaluations": counts.evaluations, "failed": counts.failed},
+            "posterior": draws_dataset(problem, x),
+            "prior": draws_dataset(problem, prior.reshape(*x.shape)),
+            "sample_stats": xr.Dataset(stats, coords=coords),
+            "iterations": xr.Dataset(
+                {
+                    "acceptance": ("iteration", np.array([a for a, _ in rates])),
+                    "jumped": ("iteration", np.array([j for _, j in rates])),
+                    "step": ("iteration", np.array(steps)),
+                }
+            ),
+            "log_likelihood": xr.Dataset(
+                {"measurement": ((*both, "row"), measured)}, coords=coords | measurements(problem)
+            ),
+            "observed_data": xr.Dataset({"measurement": ("row", problem.values)}, coords=measurements(problem)),
+        }
     )
+    tree.attrs |= {
+        "problem": problem.id, "digest": problem.digest, "evaluations": counts.evaluations, "failed": counts.failed,
+        "inference_library": "hepatica", "inference_library_version": version("hepatica"),
+    }  # fmt: skip
+    return tree

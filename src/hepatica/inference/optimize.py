@@ -180,7 +180,7 @@ def _replayed(replay: Replay, ask: Ask, size: int) -> Ask:
 def inside(point: Array, lower: Array, upper: Array) -> Array:
     """Give a point moved off the bounds, where an optimizer with bounds can start."""
     margin = 1e-4 * (upper - lower)
-    return np.clip(np.asarray(point, float), lower + margin, upper - margin)
+    return np.asarray(np.clip(point, lower + margin, upper - margin), float)
 
 
 def _descend(

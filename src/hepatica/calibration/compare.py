@@ -1,0 +1,114 @@
+"""How well a posterior tells what was measured: fitted and held-out measurements against predictive intervals, with noise."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from hepatica.calibration.read import Calibration
+from hepatica.ensemble import Ensemble
+from hepatica.inference.likelihood import Likelihood
+from hepatica.inference.problem import Problem
+from hepatica.solver import Tolerances
+
+Array = NDArray[np.float64]
+
+
+def compare(
+    calibration: Calibration, chosen: xr.Dataset, ensemble: Ensemble, role: str, *, tolerances: Tolerances, threads: int = 1, seed: int = 1
+) -> pd.DataFrame:  # fmt: skip
+    """Compare every measurement of one role with what the draws predict for it, measurement noise included.
+
+    Parameters
+    ----------
+    calibration
+        Whose measurements.
+    chosen, ensemble
+        The same draws as the sampler sees them and as parameters of the model: what was not sampled comes from the ensemble.
+    role
+        ``fit`` or ``held-out``.
+    tolerances, threads, seed
+        Of the engine; of the noise.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each measurement: data_set, trial, observable, time, measured, and of the prediction ``q05``, ``q25``, ``q50``, ``q75``,
+        ``q95``; ``rank``, the share of predictions below the measurement; ``draws``
+        that could be simulated.
+    """
+    problem = calibration.of(role, wirings="estimated")
+    likelihood = Likelihood(problem, tolerances=tolerances, threads=threads)
+    points = _points(problem, chosen, ensemble)
+    expected, sigma = likelihood.simulate(points)
+    fine = np.isfinite(expected).all(axis=1)
+    random = np.random.Generator(np.random.Philox(key=[seed, 2**41]))
+    seen = noisy(problem, expected[fine], sigma[fine], random)
+    rows = calibration.rows(role)
+    quantiles = (
+        np.quantile(seen, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0) if len(seen) else np.full((5, len(rows)), np.nan)
+    )
+    table = {
+        "data_set": calibration.groups[rows],
+        "trial": [problem.trials[k].id for k in problem.trial],
+        "observable": [problem.observables[k].id for k in problem.observable],
+        "time": problem.times,
+        "measured": problem.values,
+    }
+    table |= dict(zip(("q05", "q25", "q50", "q75", "q95"), quantiles, strict=True))
+    table["rank"] = (seen < problem.values).mean(axis=0) if len(seen) else np.full(len(rows), np.nan)
+    table["draws"] = np.full(len(rows), len(seen))
+    return pd.DataFrame(table)
+
+
+def summarise(table: pd.DataFrame, by: str = "data_set") -> pd.DataFrame:
+    """Give for each data set how many measurements lie in their 50 % and 90 % intervals, and how far off they are in the median.
+
+    Parameters
+    ----------
+    table
+        From :func:`compare`.
+    by
+        Column to group by.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The column, ``n``, ``within_50``, ``within_90`` (shares), ``median_rank``.
+    """
+    rows = []
+    for name, part in table.groupby(by, sort=False):
+        half = (part["rank"] - 0.5).abs()
+        rows.append(
+            {
+                by: name, "n": len(part), "within_50": float((half <= 0.25).mean()), "within_90": float((half <= 0.45).mean()),
+                "median_rank": float(part["rank"].median()),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def noisy(problem: Problem, expected: Array, sigma: Array, random: np.random.Generator) -> Array:
+    """Give measurements with noise, shape (draw, measurement)."""
+    out = np.empty_like(expected)
+    standard = random.standard_normal(expected.shape)
+    laplace = random.laplace(size=expected.shape)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for k, o in enumerate(problem.observables):
+            here = np.flatnonzero(problem.observable == k)
+            noise = sigma[:, here] * (standard if o.distribution == "normal" else laplace)[:, here]
+            base = {"lin": 0.0, "log": 1.0, "log10": np.log(10.0)}[o.scale]
+            plain = expected[:, here]
+            out[:, here] = plain + noise if o.scale == "lin" else plain * np.exp(base * noise)
+    return out
+
+
+def _points(problem: Problem, chosen: xr.Dataset, ensemble: Ensemble) -> Array:
+    sampled = {str(n): chosen["x"].values[:, k] for k, n in enumerate(chosen["parameter"].values)}
+    drawn = {n: ensemble.draws.values[:, k] for k, n in enumerate(ensemble.parameters)}
+    columns = [sampled[p.id] if p.id in sampled else _scaled(drawn[p.id], p.scale) for p in problem.estimated]
+    return np.stack(columns, axis=-1)
+
+
+def _scaled(values: Array, scale: str) -> Array:
+    return values if scale == "lin" else np.log(values) / (1.0 if scale == "log" else np.log(10.0))
