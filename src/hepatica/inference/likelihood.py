@@ -10,7 +10,14 @@ from hepatica.compiler.derivatives import compile_adjoint, compile_tangent
 from hepatica.compiler.kernel import Adjoint, Tangent
 from hepatica.errors import InputError, UnsupportedError
 from hepatica.inference.fitted import fitted
-from hepatica.inference.noise import information, log_density, residual
+from hepatica.inference.noise import (
+    information,
+    information_between,
+    log_density,
+    log_probability,
+    residual,
+    residual_between,
+)
 from hepatica.inference.problem import Distribution, Problem, Scale
 from hepatica.solver import Plan, Status, Tolerances, find_steady_states, integrate, plan_before, plan_from
 from hepatica.solver.adjoint import differentiate
@@ -48,6 +55,7 @@ class Likelihood:
         self._fitted = fitted(problem)
         self.factors = np.array([{"lin": 0.0, "log": 1.0, "log10": np.log(10.0)}[p.scale] for p in problem.estimated])
         self._tasks_of_point()
+        self._censoring()
         self._plan = plan_from([problem.trials[t].start for t in self._of_trial])
         self._rest_plan = plan_before([[]])
         self._made: Adjoint | None = None
@@ -89,6 +97,15 @@ class Likelihood:
             self._times[k, : len(grid)] = grid
         self._reading = np.array([np.searchsorted(grids[r], t) for r, t in zip(self._run, when, strict=True)], np.int64)
 
+    def _censoring(self) -> None:
+        """Tell which measurements are censored, and the bounds of what was measured."""
+        problem = self.problem
+        code = np.zeros(len(problem.values), np.int8) if problem.censored is None else problem.censored
+        limits = problem.values if problem.limits is None else problem.limits
+        self._censored = code != 0
+        self._low = np.where(code == -1, -np.inf, problem.values)
+        self._high = np.where(code == 1, np.inf, np.where(code == 2, limits, problem.values))
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the estimated parameters."""
@@ -111,11 +128,17 @@ class Likelihood:
         return self._at_measurements(self._simulate(self._checked(points))[0])
 
     def residuals(self, points: Array) -> Array:
-        """Give the normalised differences of measurements from expectations, shape (point, measurement)."""
+        """Give the normalised differences of measurements from expectations, shape (point, measurement).
+
+        Of a censored one it is the difference from the bound that is crossed, and zero where none is.
+        """
         expected, sigma = self.simulate(points)
         out = np.empty_like(expected)
-        for scale, _distribution, here in self._kinds():
+        for scale, _distribution, here in self._kinds(censored=False):
             out[:, here] = residual(self.problem.values[here], expected[:, here], sigma[:, here], scale)
+        for scale, _distribution, here in self._kinds(censored=True):
+            low, high = self._low[here], self._high[here]
+            out[:, here] = residual_between(low, high, expected[:, here], sigma[:, here], scale)
         return out
 
     def gradient(self, points: Array) -> tuple[Array, Array]:
@@ -207,9 +230,13 @@ class Likelihood:
     def _weights(self, expected: Array, sigma: Array) -> tuple[Array, Array]:
         """Information about what was expected and about the scale of the noise that each measurement gives."""
         by_expected, by_sigma = np.empty_like(expected), np.empty_like(expected)
-        for scale, distribution, here in self._kinds():
+        for scale, distribution, here in self._kinds(censored=False):
             by_expected[:, here], by_sigma[:, here] = information(
                 expected[:, here], sigma[:, here], scale, distribution
+            )
+        for scale, distribution, here in self._kinds(censored=True):
+            by_expected[:, here], by_sigma[:, here] = information_between(
+                self._low[here], self._high[here], expected[:, here], sigma[:, here], scale, distribution
             )
         return by_expected, by_sigma
 
@@ -354,22 +381,31 @@ class Likelihood:
             np.add.at(row, noisy, by_sigma[point, read])
         return out
 
-    def _kinds(self) -> list[tuple[Scale, Distribution, Indices]]:
-        """Scale and distribution of the noise, and the measurements that have it."""
+    def _kinds(self, *, censored: bool) -> list[tuple[Scale, Distribution, Indices]]:
+        """Scale and distribution of the noise, and the measurements that have it, of those that are censored or of the others."""
         kinds = [(o.scale, o.distribution) for o in self.problem.observables]
         of = np.array([list(dict.fromkeys(kinds)).index(k) for k in kinds], np.int64)[self.problem.observable]
-        return [(*kind, np.flatnonzero(of == j)) for j, kind in enumerate(dict.fromkeys(kinds))]
+        found = [
+            (*kind, np.flatnonzero((of == j) & (self._censored == censored)))
+            for j, kind in enumerate(dict.fromkeys(kinds))
+        ]
+        return [(scale, distribution, here) for scale, distribution, here in found if len(here)]
 
     def _sum(self, expected: Array, sigma: Array) -> tuple[Array, Array, Array]:
         """The log-likelihood (point,), and its derivatives by expectations and noise."""
         total, by_expected, by_sigma = np.zeros(len(expected)), np.empty_like(expected), np.empty_like(expected)
-        for scale, distribution, here in self._kinds():
+        for scale, distribution, here in self._kinds(censored=False):
             density, by_expected[:, here], by_sigma[:, here] = log_density(
                 self.problem.values[here],
                 expected[:, here],
                 sigma[:, here],
                 scale,
                 distribution,
+            )
+            total += np.ascontiguousarray(density).sum(axis=1)
+        for scale, distribution, here in self._kinds(censored=True):
+            density, by_expected[:, here], by_sigma[:, here] = log_probability(
+                self._low[here], self._high[here], expected[:, here], sigma[:, here], scale, distribution
             )
             total += np.ascontiguousarray(density).sum(axis=1)
         return total, by_expected, by_sigma

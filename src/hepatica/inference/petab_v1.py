@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from petab.v1.measurements import split_parameter_replacement_list
 
 from hepatica.errors import FormatError, NotFoundError, UnsupportedError, did_you_mean
+from hepatica.inference.censoring import measured
 from hepatica.inference.files import beside, names_of, number, read_table, required
 from hepatica.inference.formula import read_formula
 from hepatica.inference.problem import Distribution, Estimate, Observable, Prior, Problem, Scale, Trial
@@ -100,11 +101,12 @@ def assemble(
         strict=True,
     ))  # fmt: skip
     distinct = list(dict.fromkeys(kinds))
+    values, censored, limits = measured(measurements)
     return Problem(
         id=id, model=model, parameters=estimates, trials=trials, observables=tuple(_observable(observables, *k) for k in distinct),
         trial=np.array([pairs.index(p) for p in zip(before, after, strict=True)], np.int64),
         observable=np.array([distinct.index(k) for k in kinds], np.int64),
-        times=_numbers(measurements, "time"), values=_numbers(measurements, "measurement"),
+        times=_numbers(measurements, "time"), values=values, censored=censored, limits=limits,
     )  # fmt: skip
 
 
