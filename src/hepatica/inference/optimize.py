@@ -1,7 +1,7 @@
 """Multi-start fitting: a local optimizer from many starting points, all at once."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from itertools import count
 from typing import Any
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from hepatica.errors import InputError
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
-from hepatica.inference.prior import log_prior
-from hepatica.inference.problem import Problem, to_scale
+from hepatica.inference.prior import draw_between, log_prior
+from hepatica.inference.problem import Estimate, Problem, to_scale
 from hepatica.inference.replay import Replay
 from hepatica.inference.together import Ask, run_together
 from hepatica.solver import Tolerances
@@ -81,10 +81,12 @@ def bounds_of(problem: Problem) -> tuple[Array, Array]:
     return lower, upper
 
 
-def starting_point(lower: Array, upper: Array, seed: int, start: int, attempt: int) -> Array:
-    """Draw a starting point, uniform between the bounds; it depends on seed, start and attempt alone."""
+def starting_point(
+    lower: Array, upper: Array, seed: int, start: int, attempt: int, estimates: Sequence[Estimate] = ()
+) -> Array:
+    """Draw a starting point, uniform between the bounds or as ``estimates`` have it; it depends on seed, start and attempt alone."""
     random = np.random.Generator(np.random.Philox(key=[seed, start * TRIES + attempt]))
-    return np.asarray(lower + (upper - lower) * random.random(len(lower)))
+    return draw_between(lower, upper, random.random(len(lower)), estimates)
 
 
 def fit(
@@ -98,7 +100,8 @@ def fit(
     problem
         What is fitted.
     starts, seed
-        How many starting points, uniform between the bounds, on the parameters' scales; start k of a seed is always the same.
+        How many starting points, uniform between the bounds, on the parameters' scales, or from the priors of starts where parameters
+        have one; start k of a seed is always the same.
     threads
         Worker threads of the engine; the result does not depend on their number.
     tolerances
@@ -139,7 +142,7 @@ def fit(
 
     def work(start: int, ask: Ask) -> dict[str, Any]:
         replayed = ask if journal is None else _replayed(Replay(journal, f"start {start}"), ask, len(lower))
-        result = _descend(replayed, lower, upper, seed, start, most)
+        result = _descend(replayed, lower, upper, seed, start, most, problem.estimated)
         if progress is not None:
             progress(next(done), starts)
         return result
@@ -174,11 +177,13 @@ def _replayed(replay: Replay, ask: Ask, size: int) -> Ask:
     return call
 
 
-def _descend(ask: Ask, lower: Array, upper: Array, seed: int, start: int, most: int) -> dict[str, Any]:
+def _descend(
+    ask: Ask, lower: Array, upper: Array, seed: int, start: int, most: int, estimates: Sequence[Estimate]
+) -> dict[str, Any]:
     """One start of the optimizer."""
     unknown = np.full_like(lower, np.nan)
     for attempt in range(TRIES):
-        first = starting_point(lower, upper, seed, start, attempt)
+        first = starting_point(lower, upper, seed, start, attempt, estimates)
         answer: Answer | None = ask(first)
         if answer is not None and np.isfinite(answer[0]):
             break

@@ -142,19 +142,21 @@ def _estimate(name: str, row: "pd.Series[Any]") -> Estimate:
         raise FormatError(f"parameter '{name}' is not estimated and has no nominalValue; give one.")
     if lower > upper:
         raise FormatError(f"parameter '{name}' has the bounds {lower:g} and {upper:g}; expected the lower one first.")
+    prior, drawn = (_prior(name, row, purpose) if estimated else None for purpose in ("objective", "initialization"))
     return Estimate(
-        id=name, scale=scale, estimated=bool(estimated), prior=_prior(name, row) if estimated else None, nominal=nominal,  # type: ignore[arg-type]
-        lower=lower, upper=upper,
+        id=name, scale=scale, estimated=bool(estimated), nominal=nominal, lower=lower, upper=upper, prior=prior, start_prior=drawn,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
-def _prior(name: str, row: "pd.Series[Any]") -> Prior | None:
-    kind = _text(row, "objectivePriorType", "")
+def _prior(name: str, row: "pd.Series[Any]", purpose: str) -> Prior | None:
+    kind = _text(row, f"{purpose}PriorType", "")
     if not kind:
         return None
     if kind not in _PRIORS:
         raise FormatError(f"parameter '{name}': the prior '{kind}' is none of {', '.join(_PRIORS)}.")
-    text = _text(row, "objectivePriorParameters", "")
+    text = _text(row, f"{purpose}PriorParameters", "")
+    if kind == "parameterScaleUniform" and not text:  # between the bounds
+        return None
     try:
         arguments = [float(x) for x in text.split(";")]
     except ValueError:

@@ -123,7 +123,10 @@ def _estimate(row: "pd.Series[Any]") -> Estimate:
     if lower > upper:
         raise FormatError(f"parameter '{name}' has the bounds {lower:g} and {upper:g}; expected the lower one first.")
     prior = _prior(name, row, lower, upper) if estimated else None
-    return Estimate(id=name, lower=lower, upper=upper, nominal=nominal, estimated=estimated, prior=prior)
+    drawn = prior if text(row, "priorDistribution") else None  # version 2 draws starts from the prior
+    return Estimate(
+        id=name, lower=lower, upper=upper, nominal=nominal, estimated=estimated, prior=prior, start_prior=drawn
+    )
 
 
 def _prior(name: str, row: "pd.Series[Any]", lower: float, upper: float) -> Prior | None:

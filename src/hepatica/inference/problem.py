@@ -50,6 +50,8 @@ class Estimate:
         Whether it is estimated; otherwise it has its nominal value.
     prior
         Of the posterior; flat when ``None``.
+    start_prior
+        What starting points of a fit are drawn from, between the bounds; uniform on the scale when ``None``.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Estimate:
     nominal: float = np.nan
     estimated: bool = True
     prior: Prior | None = None
+    start_prior: Prior | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,8 @@ def write_petab(problem: Problem, folder: str | Path) -> Path:
 
     Version 2 knows no scales of parameters: all are linear in the files, with the same log-likelihood, and a prior on a
     logarithmic scale becomes that of the linear value. Its priors are truncated at the bounds, and flat between them where a
-    parameter has none. Censored measurements have the columns of pyPESTO, and the file the required extension ``censored``.
+    parameter has none; starts of a fit are drawn from them, so that priors of starts are not in the files. Censored measurements
+    have the columns of pyPESTO, and the file the required extension ``censored``.
 
     Parameters
     ----------
