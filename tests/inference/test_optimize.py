@@ -96,7 +96,7 @@ def test_what_cannot_be_simulated_is_said_and_not_counted() -> None:
     problem = decaying(k=Estimate(id="k", lower=-1e6, upper=-9e5, nominal=-1e6))
     found = fit(problem, starts=2)
     assert np.isnan(found["objective"].values).all()
-    assert found["message"].values[0] == "none of 20 starting points could be simulated"
+    assert found["message"].values[0].startswith("none of 20 starting points could be simulated; at the last point")
     assert describe_fit(found)[0].startswith("no start could be evaluated")
 
 

@@ -26,6 +26,8 @@ Progress = Callable[[int, int], None]
 TRIES = 20
 """Starting points that are drawn for a start until one can be evaluated."""
 AT_ONCE = 64
+LAST = "at the last point that could not be simulated,"
+"""What stands before the reasons."""
 Answer = tuple[float, Array, Array]
 MESSAGES = {
     "FTOL": "converged: the objective changes no more", "XTOL": "converged: the parameters change no more",
@@ -148,6 +150,9 @@ def fit(
         return result
 
     found = run_together(starts, work, evaluate, min(at_once, starts))
+    for one in found:
+        if one["failed"] is not None:
+            one["message"] += f"; {LAST} {'; '.join(posterior.likelihood.explain(one['failed']))}"
     return _dataset(problem, found, lower, upper)
 
 
@@ -196,22 +201,26 @@ def _descend(
             "gradient": unknown,
             "evaluations": TRIES,
             "message": message,
+            "failed": first,
         }
-    evaluations = attempt + 1
+    evaluations, failed = attempt + 1, None
 
     def objective(x: Array) -> Answer:
-        nonlocal answer, evaluations
+        nonlocal answer, evaluations, failed
         if answer is not None:  # the starting point
             given, answer = answer, None
             return given
         evaluations += 1
         result: Answer = ask(x)
+        failed = failed if np.isfinite(result[0]) else np.array(x)
         return result
 
     options = {fides.Options.MAXITER: most, fides.Options.FATOL: 1e-7, fides.Options.FRTOL: 0.0}
     optimizer = fides.Optimizer(objective, ub=upper, lb=lower, verbose=logging.CRITICAL, options=options)
     optimizer.minimize(first)
+    stopped = optimizer.exitflag.name in ("NOT_FINITE", "DELTA_TOO_SMALL")
     return {
+        "failed": failed if stopped else None,
         "first": first, "objective": float(optimizer.fval_min), "x": np.array(optimizer.x_min), "evaluations": evaluations,
         "gradient": np.array(optimizer.grad_min), "message": MESSAGES.get(optimizer.exitflag.name, optimizer.exitflag.name.lower()),
     }  # fmt: skip
