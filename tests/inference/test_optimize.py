@@ -46,6 +46,14 @@ def test_a_start_depends_on_nothing_but_the_seed_and_its_number() -> None:
     assert all(((p >= lower) & (p <= upper)).all() for p in points)
 
 
+def test_starts_are_drawn_from_their_prior() -> None:
+    prior = Prior(distribution="normal", arguments=(-0.3, 1e-3), on_scale=True)
+    k = Estimate(id="k", scale="log10", lower=1e-3, upper=1e3, nominal=0.5, start_prior=prior)
+    found = fit(decaying(k=k), starts=4)
+    assert np.abs(found["first"].values + 0.3).max() < 0.01
+    assert len(np.unique(found["first"].values)) == 4
+
+
 @pytest.mark.parametrize("distribution", ["normal", "laplace", "log-normal", "log-laplace"])
 @pytest.mark.parametrize("on_scale", [True, False])
 def test_a_prior_draws_the_estimate_and_its_gradient_is_right(distribution: str, on_scale: bool) -> None:
@@ -88,7 +96,7 @@ def test_what_cannot_be_simulated_is_said_and_not_counted() -> None:
     problem = decaying(k=Estimate(id="k", lower=-1e6, upper=-9e5, nominal=-1e6))
     found = fit(problem, starts=2)
     assert np.isnan(found["objective"].values).all()
-    assert found["message"].values[0] == "none of 20 starting points could be simulated"
+    assert found["message"].values[0].startswith("none of 20 starting points could be simulated; at the last point")
     assert describe_fit(found)[0].startswith("no start could be evaluated")
 
 

@@ -94,3 +94,25 @@ def test_priors(written: Writer) -> None:
     prior = read_petab(written(parameters=text + "\n")).estimated[0].prior
     assert prior is not None
     assert (prior.distribution, prior.arguments, prior.on_scale) == ("normal", (0.0, 2.0), True)
+
+
+def test_priors_of_starts(written: Writer) -> None:
+    head, *rows = PARAMETERS.strip().split("\n")
+    cells = ["normal 0.5;2", "parameterScaleUniform -1;1", "parameterScaleUniform "]
+    text = "\n".join(
+        [
+            f"{head} initializationPriorType initializationPriorParameters",
+            *(f"{r} {c}" for r, c in zip(rows, cells, strict=True)),
+        ]
+    )
+    first, second, third = read_petab(written(parameters=text + "\n")).estimated
+    assert first.start_prior is not None
+    assert (first.start_prior.distribution, first.start_prior.arguments, first.start_prior.on_scale) == (
+        "normal",
+        (0.5, 2.0),
+        False,
+    )
+    assert second.start_prior is not None
+    assert (second.start_prior.distribution, second.start_prior.on_scale) == ("uniform", True)
+    assert third.start_prior is None
+    assert {p.prior for p in (first, second, third)} == {None}

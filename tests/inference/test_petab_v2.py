@@ -57,7 +57,17 @@ def test_a_problem(written: Writer) -> None:
     assert problem.trials[1].before == {"k1": Number(0.3)}
     assert [(o.scale, o.distribution) for o in problem.observables] == [("log", "normal")] * 2 + [("lin", "normal")]
     assert problem.estimated[0].prior is not None
+    assert problem.estimated[0].start_prior is None
     right(problem)
+
+
+def test_starts_are_drawn_from_priors(written: Writer) -> None:
+    read = read_petab(written(
+        parameters="parameterId lowerBound upperBound nominalValue estimate priorDistribution priorParameters\n"
+        "k2 1e-3 1e3 0.6 true log-normal 0;1\nsd 0 10 0.3 true  \n",
+    ))  # fmt: skip
+    assert [p.start_prior is None for p in read.estimated] == [False, True]
+    assert read.estimated[0].start_prior == read.estimated[0].prior
 
 
 def test_what_a_preequilibration_sets_lasts(written: Writer) -> None:

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from hepatica.errors import StorageError
 from hepatica.inference.journal import Journal
-from hepatica.inference.optimize import Progress, fit, fit_header
+from hepatica.inference.optimize import LAST, Progress, fit, fit_header
 from hepatica.inference.petab import read_petab
 from hepatica.solver import Tolerances
 
 NEAR = 0.1
 """Difference of log-posteriors below which two starts count as the same optimum."""
+REASONS = 10
+"""Starts that failed whose reasons are told."""
 
 
 def fit_petab(
@@ -81,7 +84,7 @@ def describe_fit(found: xr.Dataset) -> Sequence[str]:
     fine = np.isfinite(objective)
     total = int(found["evaluations"].sum())
     if not fine.any():
-        return [f"no start could be evaluated; {total} evaluations. First: {found['message'].values[0]}"]
+        return [f"no start could be evaluated; {total} evaluations", *_reasons(found, fine)]
     near = int((objective[fine] <= objective[fine].min() + NEAR).sum())
     lines = [
         f"best log-posterior {-objective[0]:.10g}; {near} of {len(objective)} starts within {NEAR:g} of it; {total:,} evaluations"
@@ -90,6 +93,14 @@ def describe_fit(found: xr.Dataset) -> Sequence[str]:
         names = found["parameter"].values[found["at_bound"].values[0] == sign]
         if len(names):
             lines.append(f"at its {side} bound: {', '.join(str(n) for n in names)}")
-    for start, message in zip(found["start"].values[~fine], found["message"].values[~fine], strict=True):
-        lines.append(f"start {start} failed: {message}")
-    return lines
+    return [*lines, *_reasons(found, fine)]
+
+
+def _reasons(found: xr.Dataset, fine: NDArray[np.bool_]) -> list[str]:
+    """Say why starts failed, or stopped at a point that could not be simulated; of many the first."""
+    lines = []
+    for start, message, ended in zip(found["start"].values, found["message"].values, fine, strict=True):
+        if not ended or LAST in str(message):
+            lines.append(f"start {start} {'stopped' if ended else 'failed'}: {str(message).removeprefix('stopped: ')}")
+    rest = len(lines) - REASONS
+    return [*lines[:REASONS], *([f"and {rest} more starts that failed or stopped"] if rest > 0 else [])]

@@ -6,13 +6,31 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hepatica.compiler import Kernel, compile_model
 from hepatica.compiler.derivatives import compile_adjoint, compile_tangent
 from hepatica.compiler.kernel import Adjoint, Tangent
 from hepatica.errors import InputError, UnsupportedError
+from hepatica.inference.explain import Ended, at_bounds, few, unlikely
 from hepatica.inference.fitted import fitted
-from hepatica.inference.noise import information, log_density, residual
+from hepatica.inference.noise import (
+    information,
+    information_between,
+    log_density,
+    log_probability,
+    residual,
+    residual_between,
+)
 from hepatica.inference.problem import Distribution, Problem, Scale
-from hepatica.solver import Plan, Status, Tolerances, find_steady_states, integrate, plan_before, plan_from
+from hepatica.solver import (
+    Plan,
+    Status,
+    Tolerances,
+    Trajectories,
+    find_steady_states,
+    integrate,
+    plan_before,
+    plan_from,
+)
 from hepatica.solver.adjoint import differentiate
 from hepatica.solver.implicit import steady_adjoints, steady_tangents
 from hepatica.solver.record import no_doses
@@ -48,10 +66,12 @@ class Likelihood:
         self._fitted = fitted(problem)
         self.factors = np.array([{"lin": 0.0, "log": 1.0, "log10": np.log(10.0)}[p.scale] for p in problem.estimated])
         self._tasks_of_point()
+        self._censoring()
         self._plan = plan_from([problem.trials[t].start for t in self._of_trial])
         self._rest_plan = plan_before([[]])
         self._made: Adjoint | None = None
         self._forward: Tangent | None = None
+        self._watching: dict[str, Kernel] = {}
 
     def _tasks_of_point(self) -> None:
         """Lay out the runs of one point: which trial each follows, from which steady state, read when; where measurements are."""
@@ -89,6 +109,15 @@ class Likelihood:
             self._times[k, : len(grid)] = grid
         self._reading = np.array([np.searchsorted(grids[r], t) for r, t in zip(self._run, when, strict=True)], np.int64)
 
+    def _censoring(self) -> None:
+        """Tell which measurements are censored, and the bounds of what was measured."""
+        problem = self.problem
+        code = np.zeros(len(problem.values), np.int8) if problem.censored is None else problem.censored
+        limits = problem.values if problem.limits is None else problem.limits
+        self._censored = code != 0
+        self._low = np.where(code == -1, -np.inf, problem.values)
+        self._high = np.where(code == 1, np.inf, np.where(code == 2, limits, problem.values))
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the estimated parameters."""
@@ -111,12 +140,92 @@ class Likelihood:
         return self._at_measurements(self._simulate(self._checked(points))[0])
 
     def residuals(self, points: Array) -> Array:
-        """Give the normalised differences of measurements from expectations, shape (point, measurement)."""
+        """Give the normalised differences of measurements from expectations, shape (point, measurement).
+
+        Of a censored one it is the difference from the bound that is crossed, and zero where none is.
+        """
         expected, sigma = self.simulate(points)
         out = np.empty_like(expected)
-        for scale, _distribution, here in self._kinds():
+        for scale, _distribution, here in self._kinds(censored=False):
             out[:, here] = residual(self.problem.values[here], expected[:, here], sigma[:, here], scale)
+        for scale, _distribution, here in self._kinds(censored=True):
+            low, high = self._low[here], self._high[here]
+            out[:, here] = residual_between(low, high, expected[:, here], sigma[:, here], scale)
         return out
+
+    def explain(self, point: Array) -> tuple[str, ...]:
+        """Say why a point has no log-likelihood: what ended where and when, what to try, and which parameters are at a bound.
+
+        Parameters
+        ----------
+        point
+            Shape (estimated,), on the parameters' scales.
+
+        Returns
+        -------
+        tuple of str
+            Empty where nothing failed.
+        """
+        points = self._checked(np.asarray(point, float)[None])
+        found = few([ended.sentence(self.problem.model.units.get("time", "")) for ended in self._ended(points)])
+        if not found:
+            expected, sigma = self.simulate(points)
+            found = few(unlikely(self.problem, expected[0], sigma[0]))
+            if not found and not np.isfinite(self._sum(expected, sigma)[0][0]):
+                found = ["a measurement has no probability within its bounds"]
+            if not found and not np.isfinite(self.curvature(points)[2]).all():
+                found = ["every run completes, but has no derivatives by the parameters"]
+        bounds = at_bounds(self.problem, self.linear(points)[0])
+        return (*found, *([bounds] if found and bounds else []))
+
+    def _ended(self, points: Array) -> list[Ended]:
+        """Give the runs of one point that did not complete; where steady states are missing, no run begins."""
+        f, trials = self._fitted, self.problem.trials
+        base = f.base(self.linear(points))
+        found = self._find_rest(base, 1) if len(self._rests) else None
+        if found is not None and (found.status != Status.OK).any():
+            first = {int(j): int(t) for j, t in zip(self._from[::-1], self._of_trial[::-1], strict=True)}
+            return [
+                Ended(
+                    where=f"the {'pre-equilibration' if f.before[first[j]] >= 0 else 'steady state'} of trial '{trials[first[j]].id}'",
+                    status=Status(int(found.status[j])), stopped=float(found.stopped[j]), state=self._state(int(found.culprit[j])),
+                ) for j in np.flatnonzero(found.status != Status.OK).tolist()
+            ]  # fmt: skip
+        rest = None if found is None else found.values.reshape(1, len(self._rests), -1)
+        tasks, y0 = self._tasks(np.arange(1), base, rest)
+        done = integrate(
+            f.kernel, self._plan, tasks, base, self._times, y0=y0, tolerances=self._tol, threads=self._threads
+        )
+        ended = []
+        for k in np.flatnonzero(done.status != Status.OK).tolist():
+            trial, state = trials[self._of_trial[k]], self._state(int(done.culprit[k]))
+            began, reached = np.nan, np.nan
+            if state in f.model.by_id and done.stopped[k] > trial.start:
+                began, reached = self._course(tasks[k : k + 1], base, y0, state, trial.start, float(done.stopped[k]))
+            ended.append(
+                Ended(
+                    where=f"trial '{trial.id}'", status=Status(int(done.status[k])), stopped=float(done.stopped[k]), state=state,
+                    began=began, reached=reached,
+                )
+            )  # fmt: skip
+        return ended
+
+    def _state(self, culprit: int) -> str:
+        return self._fitted.kernel.states[culprit] if culprit >= 0 else ""
+
+    def _course(
+        self, task: Indices, base: Array, y0: Array | None, state: str, start: float, stopped: float
+    ) -> tuple[float, float]:
+        """Give the value of a state at the start of a run, and the last one that is known before it stopped."""
+        if state not in self._watching:
+            self._watching[state] = compile_model(self._fitted.model, (state,))
+        kernel = self._watching[state]
+        times = start + (stopped - start) * np.append(0.0, 1.0 - 10.0 ** -np.arange(1.0, 10.0))
+        run = integrate(
+            kernel, self._plan, task, base, np.tile(times, (len(self._of_trial), 1)), y0=y0, tolerances=self._tol
+        )
+        known = run.values[0, np.isfinite(run.values[0, :, 0]), 0]
+        return (float(known[0]), float(known[-1])) if len(known) else (np.nan, np.nan)
 
     def gradient(self, points: Array) -> tuple[Array, Array]:
         """Give the log-likelihood (point,) and its gradient (point, estimated), both NaN where a run failed."""
@@ -207,9 +316,13 @@ class Likelihood:
     def _weights(self, expected: Array, sigma: Array) -> tuple[Array, Array]:
         """Information about what was expected and about the scale of the noise that each measurement gives."""
         by_expected, by_sigma = np.empty_like(expected), np.empty_like(expected)
-        for scale, distribution, here in self._kinds():
+        for scale, distribution, here in self._kinds(censored=False):
             by_expected[:, here], by_sigma[:, here] = information(
                 expected[:, here], sigma[:, here], scale, distribution
+            )
+        for scale, distribution, here in self._kinds(censored=True):
+            by_expected[:, here], by_sigma[:, here] = information_between(
+                self._low[here], self._high[here], expected[:, here], sigma[:, here], scale, distribution
             )
         return by_expected, by_sigma
 
@@ -279,14 +392,18 @@ class Likelihood:
         """Steady states of every point, shape (point, steady state, state), and the points of which all are found."""
         if not len(self._rests):
             return None, np.arange(count)
-        f, states = self._fitted, len(self._rests)
+        states = len(self._rests)
+        found = self._find_rest(base, count)
+        fine = (found.status == Status.OK).reshape(count, states).all(axis=1)
+        return found.values.reshape(count, states, -1), np.flatnonzero(fine)
+
+    def _find_rest(self, base: Array, count: int) -> Trajectories:
+        f = self._fitted
         rows = (np.arange(count)[:, None] * f.rows + self._rests).ravel()
         tasks = np.column_stack([np.zeros_like(rows), rows, np.full_like(rows, -1)])
         # what rests is where everything else starts: found tighter than the runs need
         tight = replace(self._tol, rtol=min(self._tol.rtol, 1e-5))
-        found = find_steady_states(f.kernel, self._rest_plan, tasks, base, tolerances=tight, threads=self._threads)
-        fine = (found.status == Status.OK).reshape(count, states).all(axis=1)
-        return found.values.reshape(count, states, -1), np.flatnonzero(fine)
+        return find_steady_states(f.kernel, self._rest_plan, tasks, base, tolerances=tight, threads=self._threads)
 
     def _tasks(self, fine: Indices, base: Array, rest: Array | None) -> tuple[Indices, Array | None]:
         """Arm, row of the parameters and row of the initial state of every run of the points, and these states."""
@@ -354,22 +471,31 @@ class Likelihood:
             np.add.at(row, noisy, by_sigma[point, read])
         return out
 
-    def _kinds(self) -> list[tuple[Scale, Distribution, Indices]]:
-        """Scale and distribution of the noise, and the measurements that have it."""
+    def _kinds(self, *, censored: bool) -> list[tuple[Scale, Distribution, Indices]]:
+        """Scale and distribution of the noise, and the measurements that have it, of those that are censored or of the others."""
         kinds = [(o.scale, o.distribution) for o in self.problem.observables]
         of = np.array([list(dict.fromkeys(kinds)).index(k) for k in kinds], np.int64)[self.problem.observable]
-        return [(*kind, np.flatnonzero(of == j)) for j, kind in enumerate(dict.fromkeys(kinds))]
+        found = [
+            (*kind, np.flatnonzero((of == j) & (self._censored == censored)))
+            for j, kind in enumerate(dict.fromkeys(kinds))
+        ]
+        return [(scale, distribution, here) for scale, distribution, here in found if len(here)]
 
     def _sum(self, expected: Array, sigma: Array) -> tuple[Array, Array, Array]:
         """The log-likelihood (point,), and its derivatives by expectations and noise."""
         total, by_expected, by_sigma = np.zeros(len(expected)), np.empty_like(expected), np.empty_like(expected)
-        for scale, distribution, here in self._kinds():
+        for scale, distribution, here in self._kinds(censored=False):
             density, by_expected[:, here], by_sigma[:, here] = log_density(
                 self.problem.values[here],
                 expected[:, here],
                 sigma[:, here],
                 scale,
                 distribution,
+            )
+            total += np.ascontiguousarray(density).sum(axis=1)
+        for scale, distribution, here in self._kinds(censored=True):
+            density, by_expected[:, here], by_sigma[:, here] = log_probability(
+                self._low[here], self._high[here], expected[:, here], sigma[:, here], scale, distribution
             )
             total += np.ascontiguousarray(density).sum(axis=1)
         return total, by_expected, by_sigma

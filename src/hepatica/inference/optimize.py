@@ -1,7 +1,7 @@
 """Multi-start fitting: a local optimizer from many starting points, all at once."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from itertools import count
 from typing import Any
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from hepatica.errors import InputError
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
-from hepatica.inference.prior import log_prior
-from hepatica.inference.problem import Problem, to_scale
+from hepatica.inference.prior import draw_between, log_prior
+from hepatica.inference.problem import Estimate, Problem, to_scale
 from hepatica.inference.replay import Replay
 from hepatica.inference.together import Ask, run_together
 from hepatica.solver import Tolerances
@@ -26,6 +26,8 @@ Progress = Callable[[int, int], None]
 TRIES = 20
 """Starting points that are drawn for a start until one can be evaluated."""
 AT_ONCE = 64
+LAST = "at the last point that could not be simulated,"
+"""What stands before the reasons."""
 Answer = tuple[float, Array, Array]
 MESSAGES = {
     "FTOL": "converged: the objective changes no more", "XTOL": "converged: the parameters change no more",
@@ -81,10 +83,12 @@ def bounds_of(problem: Problem) -> tuple[Array, Array]:
     return lower, upper
 
 
-def starting_point(lower: Array, upper: Array, seed: int, start: int, attempt: int) -> Array:
-    """Draw a starting point, uniform between the bounds; it depends on seed, start and attempt alone."""
+def starting_point(
+    lower: Array, upper: Array, seed: int, start: int, attempt: int, estimates: Sequence[Estimate] = ()
+) -> Array:
+    """Draw a starting point, uniform between the bounds or as ``estimates`` have it; it depends on seed, start and attempt alone."""
     random = np.random.Generator(np.random.Philox(key=[seed, start * TRIES + attempt]))
-    return np.asarray(lower + (upper - lower) * random.random(len(lower)))
+    return draw_between(lower, upper, random.random(len(lower)), estimates)
 
 
 def fit(
@@ -98,7 +102,8 @@ def fit(
     problem
         What is fitted.
     starts, seed
-        How many starting points, uniform between the bounds, on the parameters' scales; start k of a seed is always the same.
+        How many starting points, uniform between the bounds, on the parameters' scales, or from the priors of starts where parameters
+        have one; start k of a seed is always the same.
     threads
         Worker threads of the engine; the result does not depend on their number.
     tolerances
@@ -142,12 +147,15 @@ def fit(
     def work(start: int, ask: Ask) -> dict[str, Any]:
         replayed = ask if journal is None else _replayed(Replay(journal, f"start {start}"), ask, len(lower))
         given = None if first is None or start >= len(first) else inside(first[start], lower, upper)
-        result = _descend(replayed, lower, upper, seed, start, most, given)
+        result = _descend(replayed, lower, upper, seed, start, most, problem.estimated, given)
         if progress is not None:
             progress(next(done), starts)
         return result
 
     found = run_together(starts, work, evaluate, min(at_once, starts))
+    for one in found:
+        if one["failed"] is not None:
+            one["message"] += f"; {LAST} {'; '.join(posterior.likelihood.explain(one['failed']))}"
     return _dataset(problem, found, lower, upper)
 
 
@@ -184,12 +192,19 @@ def inside(point: Array, lower: Array, upper: Array) -> Array:
 
 
 def _descend(
-    ask: Ask, lower: Array, upper: Array, seed: int, start: int, most: int, given: Array | None = None
+    ask: Ask,
+    lower: Array,
+    upper: Array,
+    seed: int,
+    start: int,
+    most: int,
+    estimates: Sequence[Estimate],
+    given: Array | None = None,
 ) -> dict[str, Any]:
     """One start of the optimizer."""
     unknown = np.full_like(lower, np.nan)
     for attempt in range(TRIES):
-        first = starting_point(lower, upper, seed, start, attempt) if given is None or attempt else given
+        first = starting_point(lower, upper, seed, start, attempt, estimates) if given is None or attempt else given
         answer: Answer | None = ask(first)
         if answer is not None and np.isfinite(answer[0]):
             break
@@ -202,22 +217,26 @@ def _descend(
             "gradient": unknown,
             "evaluations": TRIES,
             "message": message,
+            "failed": first,
         }
-    evaluations = attempt + 1
+    evaluations, failed = attempt + 1, None
 
     def objective(x: Array) -> Answer:
-        nonlocal answer, evaluations
+        nonlocal answer, evaluations, failed
         if answer is not None:  # the starting point
             given, answer = answer, None
             return given
         evaluations += 1
         result: Answer = ask(x)
+        failed = failed if np.isfinite(result[0]) else np.array(x)
         return result
 
     options = {fides.Options.MAXITER: most, fides.Options.FATOL: 1e-7, fides.Options.FRTOL: 0.0}
     optimizer = fides.Optimizer(objective, ub=upper, lb=lower, verbose=logging.CRITICAL, options=options)
     optimizer.minimize(first)
+    stopped = optimizer.exitflag.name in ("NOT_FINITE", "DELTA_TOO_SMALL")
     return {
+        "failed": failed if stopped else None,
         "first": first, "objective": float(optimizer.fval_min), "x": np.array(optimizer.x_min), "evaluations": evaluations,
         "gradient": np.array(optimizer.grad_min), "message": MESSAGES.get(optimizer.exitflag.name, optimizer.exitflag.name.lower()),
     }  # fmt: skip

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from petab.v1.measurements import split_parameter_replacement_list
 
 from hepatica.errors import FormatError, NotFoundError, UnsupportedError, did_you_mean
+from hepatica.inference.censoring import measured
 from hepatica.inference.files import beside, names_of, number, read_table, required
 from hepatica.inference.formula import read_formula
 from hepatica.inference.problem import Distribution, Estimate, Observable, Prior, Problem, Scale, Trial
@@ -100,11 +101,12 @@ def assemble(
         strict=True,
     ))  # fmt: skip
     distinct = list(dict.fromkeys(kinds))
+    values, censored, limits = measured(measurements)
     return Problem(
         id=id, model=model, parameters=estimates, trials=trials, observables=tuple(_observable(observables, *k) for k in distinct),
         trial=np.array([pairs.index(p) for p in zip(before, after, strict=True)], np.int64),
         observable=np.array([distinct.index(k) for k in kinds], np.int64),
-        times=_numbers(measurements, "time"), values=_numbers(measurements, "measurement"),
+        times=_numbers(measurements, "time"), values=values, censored=censored, limits=limits,
     )  # fmt: skip
 
 
@@ -140,19 +142,21 @@ def _estimate(name: str, row: "pd.Series[Any]") -> Estimate:
         raise FormatError(f"parameter '{name}' is not estimated and has no nominalValue; give one.")
     if lower > upper:
         raise FormatError(f"parameter '{name}' has the bounds {lower:g} and {upper:g}; expected the lower one first.")
+    prior, drawn = (_prior(name, row, purpose) if estimated else None for purpose in ("objective", "initialization"))
     return Estimate(
-        id=name, scale=scale, estimated=bool(estimated), prior=_prior(name, row) if estimated else None, nominal=nominal,  # type: ignore[arg-type]
-        lower=lower, upper=upper,
+        id=name, scale=scale, estimated=bool(estimated), nominal=nominal, lower=lower, upper=upper, prior=prior, start_prior=drawn,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
-def _prior(name: str, row: "pd.Series[Any]") -> Prior | None:
-    kind = _text(row, "objectivePriorType", "")
+def _prior(name: str, row: "pd.Series[Any]", purpose: str) -> Prior | None:
+    kind = _text(row, f"{purpose}PriorType", "")
     if not kind:
         return None
     if kind not in _PRIORS:
         raise FormatError(f"parameter '{name}': the prior '{kind}' is none of {', '.join(_PRIORS)}.")
-    text = _text(row, "objectivePriorParameters", "")
+    text = _text(row, f"{purpose}PriorParameters", "")
+    if kind == "parameterScaleUniform" and not text:  # between the bounds
+        return None
     try:
         arguments = [float(x) for x in text.split(";")]
     except ValueError:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from hepatica.errors import FormatError, NotFoundError, UnsupportedError, did_you_mean
+from hepatica.inference.censoring import EXTENSION, measured
 from hepatica.inference.files import beside, names_of, number, read_table, required
 from hepatica.inference.formula import read_formula
 from hepatica.inference.problem import Distribution, Estimate, Observable, Prior, Problem, Scale, Trial
@@ -41,6 +42,8 @@ def parts_of_v2(file: Path, settings: Mapping[str, Any]) -> tuple[Path, dict[str
     if not isinstance(extensions, Mapping):
         raise FormatError(f"{file}: 'extensions' is '{extensions}'; expected a mapping.")
     for name, extension in extensions.items():
+        if name == EXTENSION:
+            continue
         if not isinstance(extension, Mapping) or extension.get("required", True):
             raise UnsupportedError(f"{file}: the problem needs the extension '{name}', which hepatica does not have.")
     models = required(settings, "model_files", file)
@@ -93,10 +96,11 @@ def assemble(id: str, model: Model, tables: Mapping[str, pd.DataFrame]) -> Probl
     times = np.array([number(m["time"], f"measurement {k + 1}: the time") for k, m in enumerate(measurements)])
     trial = np.array([used.index(text(m, "experimentId")) for m in measurements], np.int64)
     resting = np.array([set(courses[name]) == {-np.inf} for name in used])[trial]  # what is at rest is so at all times
+    values, censored, limits = measured(tables["measurement"])
     return Problem(
         id=id, model=model, parameters=estimates, trials=trials, observables=observables, trial=trial,
         observable=np.array([distinct.index(k) for k in kinds], np.int64), times=np.where(resting, np.inf, times),
-        values=np.array([number(m["measurement"], f"measurement {k + 1}: the measurement") for k, m in enumerate(measurements)]),
+        values=values, censored=censored, limits=limits,
     )  # fmt: skip
 
 
@@ -119,7 +123,10 @@ def _estimate(row: "pd.Series[Any]") -> Estimate:
     if lower > upper:
         raise FormatError(f"parameter '{name}' has the bounds {lower:g} and {upper:g}; expected the lower one first.")
     prior = _prior(name, row, lower, upper) if estimated else None
-    return Estimate(id=name, lower=lower, upper=upper, nominal=nominal, estimated=estimated, prior=prior)
+    drawn = prior if text(row, "priorDistribution") else None  # version 2 draws starts from the prior
+    return Estimate(
+        id=name, lower=lower, upper=upper, nominal=nominal, estimated=estimated, prior=prior, start_prior=drawn
+    )
 
 
 def _prior(name: str, row: "pd.Series[Any]", lower: float, upper: float) -> Prior | None:

@@ -1,4 +1,4 @@
-"""Log-densities of priors, and their derivatives.
+"""Log-densities of priors, and their derivatives; draws of starting points.
 
 Source: PEtab version 2, https://petab.readthedocs.io (prior distributions); in version 2 they are truncated at the bounds.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from hepatica.inference.problem import Estimate, Prior
+from hepatica.inference.problem import Estimate, Prior, to_scale
 
 Array = NDArray[np.float64]
 Slope = Callable[..., Array]
@@ -69,6 +69,40 @@ def log_prior(
             spread = prior.arguments[1] * (np.abs(x) if prior.distribution.startswith("log-") else 1.0)
             known[:, k] = (inner / spread) ** 2
     return total, gradient, known
+
+
+def draw_between(lower: Array, upper: Array, uniform: Array, estimates: Sequence[Estimate]) -> Array:
+    """Turn uniform random numbers into a starting point.
+
+    Parameters
+    ----------
+    lower, upper
+        Bounds on the parameters' scales, shape (estimated,).
+    uniform
+        Random numbers from 0 to 1, shape (estimated,).
+    estimates
+        The parameters; those with a ``start_prior`` are drawn from it, truncated at the bounds, the others are uniform.
+
+    Returns
+    -------
+    array
+        Shape (estimated,), on the parameters' scales and between the bounds.
+    """
+    point = lower + (upper - lower) * uniform
+    for k, estimate in enumerate(estimates):
+        if (prior := estimate.start_prior) is None:
+            continue
+        ends = (lower[k], upper[k]) if prior.on_scale else (estimate.lower, estimate.upper)
+        frozen = FAMILIES[prior.distribution][0](*prior.arguments)
+        if frozen.cdf(ends[0]) < 0.5:
+            low, high = frozen.cdf(ends)
+            value = float(frozen.ppf(low + (high - low) * uniform[k]))
+        else:  # the upper tail, where the distribution function is one up to rounding
+            low, high = frozen.sf(ends)
+            value = float(frozen.isf(low + (high - low) * uniform[k]))
+        scaled = value if prior.on_scale else to_scale(value, estimate.scale)
+        point[k] = np.clip(scaled, lower[k], upper[k])
+    return np.asarray(point)
 
 
 def _density(x: Array, prior: Prior, estimate: Estimate) -> tuple[Array, Array]:

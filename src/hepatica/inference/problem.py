@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hepatica.errors import InputError
 from hepatica.model import Expression, Model
 
 Scale = Literal["lin", "log", "log10"]
@@ -49,6 +50,8 @@ class Estimate:
         Whether it is estimated; otherwise it has its nominal value.
     prior
         Of the posterior; flat when ``None``.
+    start_prior
+        What starting points of a fit are drawn from, between the bounds; uniform on the scale when ``None``.
     """
 
     id: str
@@ -58,6 +61,7 @@ class Estimate:
     nominal: float = np.nan
     estimated: bool = True
     prior: Prior | None = None
+    start_prior: Prior | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +141,16 @@ class Problem:
         Of each measurement, in the model's unit of time; infinite: at the steady state.
     values
         The measurements, shape (measurement,).
+    censored
+        What each is, shape (measurement,): 0 the value itself; 1 a bound that the true value is at or above; -1 one that it is at
+        or below; 2 the lower bound of an interval that it is in. ``None``: all are values.
+    limits
+        Upper bounds of the intervals, shape (measurement,); read where ``censored`` is 2.
+
+    Raises
+    ------
+    InputError
+        When the censoring has another shape or other codes, or an interval has no width.
     """
 
     id: str
@@ -148,14 +162,40 @@ class Problem:
     observable: Indices
     times: Array
     values: Array
+    censored: NDArray[np.int8] | None = None
+    limits: Array | None = None
+
+    def __post_init__(self) -> None:
+        if self.censored is None:
+            return
+        count, codes = len(self.values), np.asarray(self.censored)
+        if codes.shape != (count,) or not np.isin(codes, (-1, 0, 1, 2)).all():
+            raise InputError(
+                f"problem '{self.id}' has {count} measurements, and 'censored' has shape {codes.shape} and the values "
+                f"{sorted(set(codes.ravel().tolist()))}; expected -1, 0, 1 or 2 for each measurement."
+            )
+        within = codes == 2
+        if within.any() and (self.limits is None or self.limits.shape != (count,)):
+            raise InputError(
+                f"problem '{self.id}' has measurements in intervals, and 'limits' not of each; give their upper bounds."
+            )
+        for k in np.flatnonzero(within):
+            if not self.values[k] < self.limits[k]:  # type: ignore[index]
+                raise InputError(
+                    f"problem '{self.id}': measurement {k + 1} is in the interval from {self.values[k]:g} to "
+                    f"{self.limits[k]:g}; expected the lower bound first, and a width."  # type: ignore[index]
+                )
 
     @property
     def digest(self) -> str:
         """SHA-256 over everything that can change a number."""
         arrays = b"".join(
-            np.ascontiguousarray(a).tobytes() for a in (self.trial, self.observable, self.times, self.values)
+            b"" if a is None else np.ascontiguousarray(a).tobytes()
+            for a in (self.trial, self.observable, self.times, self.values, self.censored, self.limits)
         )
-        texts = (self.model.digest, self.parameters, [(t.before, t.after) for t in self.trials], self.observables)
+        texts = (
+            self.model.digest, self.parameters, [(t.before, t.after, t.start, t.later) for t in self.trials], self.observables,
+        )  # fmt: skip
         return sha256(repr(texts).encode() + arrays).hexdigest()
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hepatica.errors import InputError, StorageError, UnsupportedError
+from hepatica.inference.censoring import BOUNDS, EXTENSION, NAMES, TYPE
 from hepatica.inference.problem import Estimate, Observable, Prior, Problem, Trial
 from hepatica.model import Apply, Expression, Number
 from hepatica.model.expression import symbols, to_infix, walk
@@ -29,6 +30,7 @@ experiment_files: [experiments.tsv]
 observable_files: [observables.tsv]
 measurement_files: [measurements.tsv]
 """
+EXTENDED = f"extensions:\n  {EXTENSION}:\n    version: 1.0.0\n    required: true\n"
 
 
 def write_petab(problem: Problem, folder: str | Path) -> Path:
@@ -36,7 +38,8 @@ def write_petab(problem: Problem, folder: str | Path) -> Path:
 
     Version 2 knows no scales of parameters: all are linear in the files, with the same log-likelihood, and a prior on a
     logarithmic scale becomes that of the linear value. Its priors are truncated at the bounds, and flat between them where a
-    parameter has none.
+    parameter has none; starts of a fit are drawn from them, so that priors of starts are not in the files. Censored measurements
+    have the columns of pyPESTO, and the file the required extension ``censored``.
 
     Parameters
     ----------
@@ -81,11 +84,17 @@ def write_petab(problem: Problem, folder: str | Path) -> Path:
             *(_observable(name, o) for name, o in zip(observed, problem.observables, strict=True)),
         ],
         "measurements": [
-            ("observableId", "experimentId", "time", "measurement"),
+            (
+                "observableId",
+                "experimentId",
+                "time",
+                "measurement",
+                *(() if problem.censored is None else (TYPE, BOUNDS)),
+            ),
             *(
-                (observed[o], names[t], _number(time), _number(value))
-                for o, t, time, value in zip(
-                    problem.observable, problem.trial, problem.times, problem.values, strict=True
+                (observed[o], names[t], _number(time), _number(value), *_bounds(problem, k))
+                for k, (o, t, time, value) in enumerate(
+                    zip(problem.observable, problem.trial, problem.times, problem.values, strict=True)
                 )
             ),
         ],
@@ -95,7 +104,8 @@ def write_petab(problem: Problem, folder: str | Path) -> Path:
         for name, rows in tables.items():
             (folder / f"{name}.tsv").write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
         file = folder / "problem.yaml"
-        file.write_text(YAML.format(id=_identifiers([problem.id])[0]), encoding="utf-8")
+        more = "" if problem.censored is None else EXTENDED
+        file.write_text(YAML.format(id=_identifiers([problem.id])[0]) + more, encoding="utf-8")
     except OSError as error:
         raise StorageError(f"the problem cannot be written to '{folder}' ({error.strerror}).") from error
     write_sbml(problem.model, folder / "model.xml")
@@ -115,6 +125,16 @@ def _identifiers(names: Iterable[str]) -> list[str]:
 
 def _number(value: float) -> str:
     return repr(float(value))
+
+
+def _bounds(problem: Problem, k: int) -> tuple[str, ...]:
+    """Give the cells of a measurement that say how it is censored."""
+    if problem.censored is None:
+        return ()
+    code = int(problem.censored[k])
+    bounds = [problem.values[k]] if code else []
+    bounds += [problem.limits[k]] if code == 2 and problem.limits is not None else []
+    return NAMES.get(code, ""), ";".join(_number(b) for b in bounds)
 
 
 def formula(expression: Expression) -> str:
