@@ -137,8 +137,8 @@ def _convergence(draws: Array) -> dict[str, float]:
     axes: dict[str, Any] = {"chain_axis": 0, "draw_axis": 1}
     if len(draws) > 1:
         numbers["rhat"] = float(statistics.rhat(draws, method="rank", **axes))
-    for kind in ("bulk", "tail"):
-        numbers[f"ess_{kind}"] = float(statistics.ess(draws, method=kind, **axes))
+    numbers["ess_bulk"] = float(statistics.ess(draws, method="bulk", **axes))
+    numbers["ess_tail"] = float(statistics.ess(draws, method="tail", prob=(0.05, 0.95), **axes))
     return numbers
 
 
