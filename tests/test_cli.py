@@ -335,6 +335,20 @@ def test_fit_finds_the_rate_and_keeps_what_it_computed(call, decay, tmp_path):
     assert again.splitlines()[0].startswith(text.split(";")[0])
 
 
+def test_fit_draws_from_the_posterior(call, decay, tmp_path):
+    out = tmp_path / "out"
+    code, text, _ = call("fit", decay, "--starts", 2, "--out", out, "--threads", 1, "--sample", "--draws", 1000)
+    assert code == 0, text
+    lines = text.splitlines()
+    assert lines[2].startswith("1,024 draws of 4 chains, ")
+    assert lines[-1] == str(out / "posterior.nc")
+    with xr.open_datatree(out / "posterior.nc") as found:
+        assert found["posterior"]["k"].values.mean() == pytest.approx(np.log10(0.53), abs=0.05)
+        assert found["posterior_predictive"]["measurement"].shape == (4, 256, 3)
+    again = call("fit", decay, "--starts", 2, "--out", out, "--sample", "--draws", 1000, "--resume")
+    assert again[:2] == (0, text)
+
+
 def test_fit_says_in_one_sentence_what_it_cannot_read(call, tmp_path):
     code, _, error = call("fit", tmp_path / "nothing.yaml")
     assert code == 2

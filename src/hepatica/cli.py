@@ -162,9 +162,13 @@ def fit(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted fit, or add starts to it.")
     ] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Then draw from the posterior: posterior.nc.")] = False,
+    draws: Annotated[int, typer.Option(help="Draws from the posterior, at least.")] = 2000,
 ) -> None:
     """Fit a PEtab problem from many starting points."""
+    from hepatica.inference.diagnose import check_samples, describe_samples
     from hepatica.inference.fitting import describe_fit, fit_petab
+    from hepatica.inference.sampling import sample_petab
     from hepatica.simulation.setup import workers
     from hepatica.solver import Tolerances
 
@@ -176,6 +180,10 @@ def fit(
                 problem, folder, starts=starts, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
                 progress=lambda done, total: progress("starts", done, total),
             )  # fmt: skip
+            drawn = None if not sample else sample_petab(
+                problem, folder, draws=draws, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
+                progress=lambda done, total: progress("sampling, % of a chain", done, total),
+            )  # fmt: skip
     except KeyboardInterrupt:
         again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
         sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {again}\n")
@@ -183,7 +191,11 @@ def fit(
     for line in describe_fit(found):
         typer.echo(line)
     typer.echo(str(folder / "fit.nc"))
-    if not found["objective"].notnull().any():
+    if drawn is not None:
+        for line in describe_samples(drawn):
+            typer.echo(line)
+        typer.echo(str(folder / "posterior.nc"))
+    if not found["objective"].notnull().any() or (drawn is not None and check_samples(drawn)):
         raise typer.Exit(1)
 
 

@@ -146,6 +146,18 @@ def _moment(x: Array, density: Array) -> Array:
     return np.where(np.isinf(x), 0.0, x * density)
 
 
+def draw_measurements(
+    expected: Array, sigma: Array, scale: Scale, distribution: Distribution, random: np.random.Generator
+) -> Array:
+    """Give measurements, linear, as they may come out; NaN where there is no noise scale above zero."""
+    shape = expected.shape
+    drawn = random.normal(size=shape) if distribution == "normal" else random.laplace(size=shape)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        _, wanted, _, _ = _on_scale(expected, expected, scale)
+        seen = np.where(sigma > 0.0, wanted + sigma * drawn, np.nan)
+        return seen if scale == "lin" else np.asarray(np.exp(seen if scale == "log" else np.log(10.0) * seen))
+
+
 def _on_scale(values: Array, expected: Array, scale: Scale) -> tuple[Array, Array, Array, Array]:
     """Measurement and expectation on the scale, the derivative of the latter, and the logarithm of d measurement/d scaled."""
     if scale == "lin":

@@ -23,7 +23,7 @@ from hepatica.inference.noise import log_density
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Problem
 from hepatica.inference.replay import Replay
-from hepatica.inference.space import Choices, Space, draw_prior
+from hepatica.inference.space import Choices, Space, prior_draws
 from hepatica.inference.tempering import Stage, temper
 from hepatica.solver import Tolerances
 
@@ -73,8 +73,8 @@ def sample(
     xarray.DataTree
         ``posterior`` and ``prior``: (chain, draw) for each estimated parameter, **on its scale**, which the attribute ``scale``
         names. ``sample_stats``: ``lp``, log-likelihood plus log-prior, and ``log_likelihood_sum``. ``tempering``: what happened
-        at each stage, (chain, stage), and ``log_evidence`` (chain). ``log_likelihood`` (chain, draw, measurement) and
-        ``observed_data`` (measurement). Relatives are neighbours among the draws, so that autocorrelations tell of them.
+        at each stage, (chain, stage), and ``log_evidence`` (chain). ``log_likelihood`` and ``observed_data`` have
+        ``measurement``, (chain, draw, row) and (row). Relatives are neighbours among the draws, so that autocorrelations tell of them.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def sample(
         stages.append(made)
         kept.append(clouds)
     return _tree(
-        problem, likelihood, space, stages, kept, draw_prior(problem, chains * particles, seed=seed, choices=choices)
+        problem, likelihood, space, stages, kept, prior_draws(problem, chains * particles, seed=seed, choices=choices)
     )
 
 
@@ -183,7 +183,7 @@ def _tree(
     x = np.ascontiguousarray(x).reshape(chains, -1, x.shape[-1])
     points = x.reshape(-1, x.shape[-1])
     before = log_prior(points, likelihood.linear(points), likelihood.factors, problem.estimated)[0].reshape(value.shape)
-    measured = pointwise(likelihood, points).reshape(*value.shape, -1)
+    measured = pointwise(likelihood, points).reshape(*value.shape, -1).astype(np.float32)
     stats = {"lp": (("chain", "draw"), value + before), "log_likelihood_sum": (("chain", "draw"), value)}
     groups = {
         "posterior": draws_dataset(problem, x), "prior": draws_dataset(problem, prior.reshape(chains, -1, x.shape[-1])),

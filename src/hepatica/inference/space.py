@@ -73,7 +73,7 @@ class Space:
         return x, slope
 
 
-def draw_prior(problem: Problem, count: int, *, seed: int = 1, choices: Choices | None = None) -> Array:
+def prior_draws(problem: Problem, count: int, *, seed: int = 1, choices: Choices | None = None) -> Array:
     """Draw parameters from their prior, cut off at their bounds; one without prior is uniform on its scale.
 
     Parameters

@@ -1,0 +1,231 @@
+"""Whether draws can be relied on: what must be known before anybody reads a number off them.
+
+Source: A. Vehtari et al., Bayesian Anal. 2021;16:667-718 (rank-normalised R-hat; effective sample sizes of bulk and tails), computed by
+ArviZ.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hepatica.inference.problem import to_scale
+from hepatica.model import Issue
+
+Array = NDArray[np.float64]
+
+RHAT, RHAT_WARNING = 1.05, 1.01
+EFFECTIVE, EFFECTIVE_WARNING = 100.0, 400.0
+"""Effective draws, of all chains together."""
+SPREAD, SPREAD_WARNING = 2.0, 1.0
+"""Standard deviation of the log-evidence over chains."""
+ACCEPTANCE = 0.3
+FAILED = 0.2
+"""Share of evaluations that could not be simulated."""
+EDGE, PILED = 0.01, 0.1
+"""Outer part of the range between the bounds, and the share of draws there that is spoken of."""
+
+
+def diagnostics(tree: xr.DataTree) -> xr.Dataset:
+    """Give the diagnostics of each parameter.
+
+    Parameters
+    ----------
+    tree
+        As :func:`~hepatica.inference.sample.sample` gives it.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``rhat``, ``ess_bulk`` and ``ess_tail``, and ``at_lower`` and ``at_upper``, the shares of draws in the outer hundredth of the
+        range between the bounds; (parameter). One chain alone has no R-hat: NaN. A parameter that never moved has NaN everywhere.
+    """
+    posterior = tree["posterior"].to_dataset()
+    names = [str(n) for n in posterior.data_vars]
+    table: dict[str, list[float]] = {k: [] for k in ("rhat", "ess_bulk", "ess_tail", "at_lower", "at_upper")}
+    for name in names:
+        for key, number in (_convergence(posterior[name].values) | _edges(posterior[name])).items():
+            table[key].append(number)
+    return xr.Dataset({k: ("parameter", np.array(v)) for k, v in table.items()}, coords={"parameter": names})
+
+
+def diagnose(tree: xr.DataTree) -> list[Issue]:
+    """Say what is wrong with draws; errors mean that nothing may be concluded from them.
+
+    Parameters
+    ----------
+    tree
+        As :func:`~hepatica.inference.sample.sample` gives it.
+
+    Returns
+    -------
+    list of Issue
+        Errors first.
+    """
+    found = [*_of_parameters(tree), *_of_tempering(tree)]
+    return sorted(found, key=lambda issue: issue.severity)
+
+
+def check_samples(tree: xr.DataTree) -> tuple[str, ...]:
+    """Give the reasons why nothing may be concluded from draws; none when all is well. A report must not be made without asking.
+
+    Parameters
+    ----------
+    tree
+        As :func:`~hepatica.inference.sample.sample` gives it.
+    """
+    return tuple(str(issue) for issue in diagnose(tree) if issue.severity == "error")
+
+
+def describe_samples(tree: xr.DataTree) -> Sequence[str]:
+    """Say in sentences how sampling went; the first line says BLOCKED when nothing may be concluded."""
+    issues, table = diagnose(tree), diagnostics(tree)
+    sizes, evidence = tree["posterior"].sizes, _values(tree, "tempering", "log_evidence")
+    evaluations = int(tree["tempering"]["evaluations"].max("stage").sum())
+    errors = sum(issue.severity == "error" for issue in issues)
+    lines = [f"BLOCKED: {errors} {'reason' if errors == 1 else 'reasons'} not to rely on these draws"] if errors else []
+    lines.append(
+        f"{sizes['chain'] * sizes['draw']:,} draws of {sizes['chain']} chains, {evaluations:,} evaluations; largest R-hat "
+        f"{_largest(table['rhat'].values):.3f}, fewest effective draws {_smallest(table['ess_bulk'].values):.0f} (bulk) and "
+        f"{_smallest(table['ess_tail'].values):.0f} (tails)"
+    )
+    lines.append(f"log-evidence {pooled_evidence(evidence):.2f}, by chain {', '.join(f'{e:.2f}' for e in evidence)}")
+    for name, by_value in choice_probabilities(tree).items():
+        lines.append(f"{name}: " + ", ".join(f"P({value:g}) = {p:.3f}" for value, p in by_value.items()))
+    return [*lines, *(f"{issue.severity}: {issue}" for issue in issues)]
+
+
+def pooled_evidence(evidence: Array) -> float:
+    """Give the logarithm of the mean of the evidences of chains, of which each is unbiased."""
+    return float(np.logaddexp.reduce(evidence) - np.log(len(evidence)))
+
+
+def choice_probabilities(tree: xr.DataTree) -> dict[str, dict[float, float]]:
+    """Give the posterior probability of each value of each choice; chains count by their evidence.
+
+    Parameters
+    ----------
+    tree
+        As :func:`~hepatica.inference.sample.sample` gives it.
+    """
+    evidence = _values(tree, "tempering", "log_evidence")
+    weights = np.exp(evidence - np.logaddexp.reduce(evidence))
+    found = {}
+    for name in _chosen(tree):
+        draws, prior = _values(tree, "posterior", name), _values(tree, "prior", name)
+        found[name] = {float(v): float(weights @ (draws == v).mean(axis=1)) for v in np.unique(prior)}
+    return found
+
+
+def _chosen(tree: xr.DataTree) -> list[str]:
+    return [str(n) for n in np.atleast_1d(tree.attrs.get("choices", []))]
+
+
+def _values(tree: xr.DataTree, group: str, name: str) -> Array:
+    return np.asarray(tree[group].to_dataset()[name].values)
+
+
+def _convergence(draws: Array) -> dict[str, float]:
+    from arviz_stats.base.array import array_stats  # takes a while to load
+
+    numbers = dict.fromkeys(("rhat", "ess_bulk", "ess_tail"), float("nan"))
+    if np.ptp(draws) == 0.0 or draws.shape[1] < 4:
+        return numbers
+    statistics: Any = array_stats
+    axes: dict[str, Any] = {"chain_axis": 0, "draw_axis": 1}
+    if len(draws) > 1:
+        numbers["rhat"] = float(statistics.rhat(draws, method="rank", **axes))
+    numbers["ess_bulk"] = float(statistics.ess(draws, method="bulk", **axes))
+    numbers["ess_tail"] = float(statistics.ess(draws, method="tail", prob=(0.05, 0.95), **axes))
+    return numbers
+
+
+def _edges(draws: xr.DataArray) -> dict[str, float]:
+    lower, upper = (to_scale(float(draws.attrs[k]), draws.attrs["scale"]) for k in ("lower", "upper"))
+    if not (np.isfinite(lower) and np.isfinite(upper)):
+        return {"at_lower": 0.0, "at_upper": 0.0}
+    edge, x = EDGE * (upper - lower), draws.values
+    return {"at_lower": float((x <= lower + edge).mean()), "at_upper": float((x >= upper - edge).mean())}
+
+
+def _of_parameters(tree: xr.DataTree) -> list[Issue]:
+    table, found = diagnostics(tree), list[Issue]()
+    chosen = _chosen(tree)
+    for name in table["parameter"].values:
+        row, draws = table.sel(parameter=name), _values(tree, "posterior", str(name))
+        if name in chosen:
+            found += _of_choice(str(name), draws)
+            continue
+        rhat, bulk, tail = (float(row[k]) for k in ("rhat", "ess_bulk", "ess_tail"))
+        if np.isnan(bulk):
+            found.append(_issue("error", name, "all draws have one value; draw more, or do not estimate it."))
+            continue
+        if rhat > RHAT_WARNING:
+            text = f"R-hat is {rhat:.3f}, so the chains do not agree on it (at most {RHAT:g}); take more particles."
+            found.append(_issue("error" if rhat > RHAT else "warning", name, text))
+        if min(bulk, tail) < EFFECTIVE_WARNING:
+            text = f"it has {bulk:.0f} effective draws, {tail:.0f} in the tails; {EFFECTIVE_WARNING:g} are wanted: draw more."
+            found.append(_issue("error" if min(bulk, tail) < EFFECTIVE else "warning", name, text))
+        for side in ("lower", "upper"):
+            if float(row[f"at_{side}"]) > PILED:
+                text = f"{100 * float(row[f'at_{side}']):.0f} % of the draws lie at its {side} bound; widen it, or say why it is there."
+                found.append(_issue("warning", name, text))
+    return found
+
+
+def _of_choice(name: str, draws: Array) -> list[Issue]:
+    """Chains must give each value about the same share."""
+    shares = [(draws == v).mean(axis=1) for v in np.unique(draws)]
+    apart = max(float(s.max() - s.min()) for s in shares)
+    if apart <= 0.2 or len(draws) < 2:
+        return []
+    text = f"the chains differ by {apart:.2f} in the share of one of its values; take more particles."
+    return [_issue("error" if apart > 0.5 else "warning", name, text)]
+
+
+def _of_tempering(tree: xr.DataTree) -> list[Issue]:
+    tempering, found = tree["tempering"].to_dataset(), list[Issue]()
+    evidence = tempering["log_evidence"].values
+    if len(evidence) < 2:
+        found.append(
+            _issue(
+                "error",
+                "chains",
+                "there is one chain only, so nothing says whether it found all there is; run two or more.",
+            )
+        )
+    elif (spread := float(evidence.std(ddof=1))) > SPREAD_WARNING:
+        text = (
+            f"their log-evidences have a standard deviation of {spread:.1f} (at most {SPREAD:g}); take more particles."
+        )
+        # the draws of a chain do not depend on its evidence; the weights of rival choices do
+        found.append(_issue("error" if spread > SPREAD and _chosen(tree) else "warning", "chains", text))
+    for chain in tempering["chain"].values:
+        stages = tempering.sel(chain=chain)
+        where = f"chain {chain}"
+        if not float(stages["beta"].max()) >= 1.0:
+            found.append(_issue("error", where, "it did not come to the posterior; let it run to its end."))
+        low = float(stages["acceptance"].min())
+        if low < ACCEPTANCE:
+            text = f"at one stage {100 * low:.0f} % of the moves were accepted (at least {100 * ACCEPTANCE:.0f} % are wanted)."
+            last = float(stages["acceptance"].where(stages["beta"] >= 1.0).mean())
+            found.append(_issue("error" if last < ACCEPTANCE else "warning", where, text))
+        share = float((stages["failed"] / stages["evaluations"]).max())
+        if share > FAILED:
+            text = f"{100 * share:.0f} % of the points could not be simulated and count as impossible; see why, or narrow the bounds."
+            found.append(_issue("warning", where, text))
+    return found
+
+
+def _issue(severity: Any, where: str, message: str) -> Issue:
+    return Issue(severity=severity, where=str(where), message=message)
+
+
+def _largest(values: Array) -> float:
+    return float(np.nanmax(values)) if np.isfinite(values).any() else float("nan")
+
+
+def _smallest(values: Array) -> float:
+    return float(np.nanmin(values)) if np.isfinite(values).any() else float("nan")
