@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hepatica.calibration.read import Calibration
 from hepatica.ensemble import Ensemble
 from hepatica.inference.likelihood import Likelihood
+from hepatica.inference.predict import add_noise, simulate_all
 from hepatica.inference.problem import Problem
 from hepatica.solver import Tolerances
 
@@ -34,16 +35,16 @@ def compare(
     -------
     pandas.DataFrame
         One row for each measurement: data_set, trial, observable, time, measured, and of the prediction ``q05``, ``q25``, ``q50``, ``q75``,
-        ``q95``; ``rank``, the share of predictions below the measurement; ``draws``
-        that could be simulated.
+        ``q95``; ``rank``, the share of predictions below the measurement; for a lower bound ``beyond`` instead, the share above it;
+        ``draws`` that could be simulated.
     """
     problem = calibration.of(role, wirings="estimated")
     likelihood = Likelihood(problem, tolerances=tolerances, threads=threads)
     points = _points(problem, chosen, ensemble)
-    expected, sigma = likelihood.simulate(points)
+    expected, sigma = simulate_all(likelihood, points)
     fine = np.isfinite(expected).all(axis=1)
     random = np.random.Generator(np.random.Philox(key=[seed, 2**41]))
-    seen = noisy(problem, expected[fine], sigma[fine], random)
+    seen = add_noise(problem, expected[fine], sigma[fine], random)
     rows = calibration.rows(role)
     quantiles = (
         np.quantile(seen, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0) if len(seen) else np.full((5, len(rows)), np.nan)
@@ -56,7 +57,9 @@ def compare(
         "measured": problem.values,
     }
     table |= dict(zip(("q05", "q25", "q50", "q75", "q95"), quantiles, strict=True))
-    table["rank"] = (seen < problem.values).mean(axis=0) if len(seen) else np.full(len(rows), np.nan)
+    below = (seen < problem.values).mean(axis=0) if len(seen) else np.full(len(rows), np.nan)
+    bound = np.zeros(len(rows), bool) if problem.censored is None else problem.censored != 0
+    table["rank"], table["beyond"] = np.where(bound, np.nan, below), np.where(bound, 1.0 - below, np.nan)
     table["draws"] = np.full(len(rows), len(seen))
     return pd.DataFrame(table)
 
@@ -74,33 +77,20 @@ def summarise(table: pd.DataFrame, by: str = "data_set") -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The column, ``n``, ``within_50``, ``within_90`` (shares), ``median_rank``.
+        The column, ``n``, ``within_50``, ``within_90`` (shares), ``median_rank``; ``bounds``, how many are lower bounds, and
+        ``beyond``, the share of predictions above them.
     """
     rows = []
     for name, part in table.groupby(by, sort=False):
-        half = (part["rank"] - 0.5).abs()
+        half = (part["rank"].dropna() - 0.5).abs()
         rows.append(
             {
-                by: name, "n": len(part), "within_50": float((half <= 0.25).mean()), "within_90": float((half <= 0.45).mean()),
-                "median_rank": float(part["rank"].median()),
+                by: name, "n": len(half), "within_50": float((half <= 0.25).mean()), "within_90": float((half <= 0.45).mean()),
+                "median_rank": float(part["rank"].median()), "bounds": int(part["beyond"].notna().sum()),
+                "beyond": float(part["beyond"].mean()),
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def noisy(problem: Problem, expected: Array, sigma: Array, random: np.random.Generator) -> Array:
-    """Give measurements with noise, shape (draw, measurement)."""
-    out = np.empty_like(expected)
-    standard = random.standard_normal(expected.shape)
-    laplace = random.laplace(size=expected.shape)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for k, o in enumerate(problem.observables):
-            here = np.flatnonzero(problem.observable == k)
-            noise = sigma[:, here] * (standard if o.distribution == "normal" else laplace)[:, here]
-            base = {"lin": 0.0, "log": 1.0, "log10": np.log(10.0)}[o.scale]
-            plain = expected[:, here]
-            out[:, here] = plain + noise if o.scale == "lin" else plain * np.exp(base * noise)
-    return out
 
 
 def _points(problem: Problem, chosen: xr.Dataset, ensemble: Ensemble) -> Array:

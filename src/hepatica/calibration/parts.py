@@ -35,7 +35,9 @@ def spread(name: str, centre: float, sd: float, wide: float = WIDE) -> Estimate:
     """Give a positive parameter with a log-normal prior: its median and the standard deviation of its natural logarithm."""
     low, high = centre * np.exp(-wide * sd), centre * np.exp(wide * sd)
     prior = Prior(distribution="normal", arguments=(float(np.log(centre)), sd), on_scale=True)
-    return Estimate(id=name, scale="log", lower=float(low), upper=float(high), nominal=centre, prior=prior)
+    return Estimate(
+        id=name, scale="log", lower=float(low), upper=float(high), nominal=centre, prior=prior, start_prior=prior
+    )
 
 
 def rows(table: str) -> list[dict[str, Any]]:

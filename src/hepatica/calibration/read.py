@@ -127,7 +127,9 @@ def _with_priors(record: CalibrationRecord, model: Model) -> dict[str, Estimate]
         if p.prior.distribution != "log-normal" or p.bounds is None:
             raise InputError(f"parameter '{p.id}' has no log-normal prior with bounds; a calibration needs one.")
         prior = Prior(distribution="normal", arguments=p.prior.arguments, on_scale=True)
-        found[p.id] = Estimate(id=p.id, scale="log", lower=p.bounds[0], upper=p.bounds[1], nominal=p.value, prior=prior)
+        found[p.id] = Estimate(
+            id=p.id, scale="log", lower=p.bounds[0], upper=p.bounds[1], nominal=p.value, prior=prior, start_prior=prior
+        )
     return found
 
 
@@ -148,6 +150,7 @@ def _problem(identity: str, model: Model, estimates: list[Estimate], data: list[
         id=identity, model=model, parameters=tuple(estimates), trials=tuple(trials.values()), observables=tuple(observables.values()),
         trial=np.array([where[d.trial.id] for d in data]), observable=np.array([which[d.observable.id] for d in data]),
         times=np.array([d.time for d in data]), values=np.array([d.value for d in data]),
+        censored=np.array([d.censored for d in data], np.int8),
     )  # fmt: skip
 
 
@@ -157,4 +160,5 @@ def _some(problem: Problem, which: NDArray[np.int64]) -> Problem:
     return replace(
         problem, trials=tuple(problem.trials[k] for k in trials), observables=tuple(problem.observables[k] for k in observables),
         trial=trial, observable=observable, times=problem.times[which], values=problem.values[which],
+        censored=None if problem.censored is None else problem.censored[which],
     )  # fmt: skip

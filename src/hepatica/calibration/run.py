@@ -66,7 +66,7 @@ def calibrate(
     out
         Folder for ``fits.tsv``, ``best.nc``, ``posterior.nc``, ``ensemble.nc`` and the journals.
     draws, starts, seed
-        Draws of the posterior; starts of the first fit, one from the model's values and the others from the prior; seed of both.
+        Draws of the posterior; starts of the first fit, one from the model's values and the others from the priors; seed of both.
     threads
         Worker threads; the result does not depend on their number.
     without
@@ -106,7 +106,7 @@ def calibrate(
     with Journal.open(folder / "journal" / "fit", header | {"what": "first fit"}, resume=resume) as journal:
         problem = calibration.of("fit", without=without)
         found = fit(
-            problem, starts=starts, seed=seed, threads=threads, tolerances=TOLERANCES, first=_starts(problem, starts, seed), most=100,
+            problem, starts=starts, seed=seed, threads=threads, tolerances=TOLERANCES, first=problem.nominal[None], most=100,
             journal=journal, progress=told("fitting"),
         )  # fmt: skip
     if not np.isfinite(found["objective"].values[0]):
@@ -149,17 +149,6 @@ def calibrate(
     result = Calibrated(fits=fits, best=points, samples=samples, ensemble=ensemble)
     _save(result, folder)
     return result
-
-
-def _starts(problem: Problem, starts: int, seed: int) -> Array:
-    """The model's values, and draws from the priors."""
-    random = np.random.Generator(np.random.Philox(key=[seed, 2**40]))
-    centre = problem.nominal
-    spread = np.array([e.prior.arguments[1] if e.prior is not None else 0.0 for e in problem.estimated])
-    # half of the prior's spread: far enough for other modes, near enough to be simulated
-    return np.asarray(
-        centre + 0.5 * np.vstack([np.zeros((1, len(centre))), random.normal(size=(starts - 1, len(centre)))]) * spread
-    )
 
 
 def _wired(problem: Problem, values: Mapping[str, float]) -> Problem:

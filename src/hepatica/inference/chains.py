@@ -26,7 +26,7 @@ from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Problem
 from hepatica.inference.sample import draws_dataset, measurements, pointwise
-from hepatica.inference.space import Choices, Space, draw_prior
+from hepatica.inference.space import Choices, Space, prior_draws
 from hepatica.solver import Tolerances
 
 Array = NDArray[np.float64]
@@ -132,7 +132,7 @@ def sample_near(
             kept.append((state.cloud, state.mode))
         if progress is not None:
             progress(iteration, total)
-    prior = draw_prior(problem, chains * each, seed=seed, choices=choices)
+    prior = prior_draws(problem, chains * each, seed=seed, choices=choices)
     return _tree(problem, likelihood, kept, rates, steps, prior, counts)
 
 

@@ -139,6 +139,10 @@ class Likelihood:
         """Give what each measurement should be and the scale of its noise, both of shape (point, measurement)."""
         return self._at_measurements(self._simulate(self._checked(points))[0])
 
+    def pointwise(self, points: Array) -> Array:
+        """Give the log-likelihood of each measurement, shape (point, measurement)."""
+        return self._each(*self.simulate(points))[0]
+
     def residuals(self, points: Array) -> Array:
         """Give the normalised differences of measurements from expectations, shape (point, measurement).
 
@@ -483,19 +487,22 @@ class Likelihood:
 
     def _sum(self, expected: Array, sigma: Array) -> tuple[Array, Array, Array]:
         """The log-likelihood (point,), and its derivatives by expectations and noise."""
-        total, by_expected, by_sigma = np.zeros(len(expected)), np.empty_like(expected), np.empty_like(expected)
+        each, by_expected, by_sigma = self._each(expected, sigma)
+        total = np.zeros(len(expected))
+        for censored in (False, True):
+            for _scale, _distribution, here in self._kinds(censored=censored):
+                total += np.ascontiguousarray(each[:, here]).sum(axis=1)
+        return total, by_expected, by_sigma
+
+    def _each(self, expected: Array, sigma: Array) -> tuple[Array, Array, Array]:
+        """The log-likelihood of each measurement, and its derivatives by expectation and noise, all (point, measurement)."""
+        each, by_expected, by_sigma = np.empty_like(expected), np.empty_like(expected), np.empty_like(expected)
         for scale, distribution, here in self._kinds(censored=False):
-            density, by_expected[:, here], by_sigma[:, here] = log_density(
-                self.problem.values[here],
-                expected[:, here],
-                sigma[:, here],
-                scale,
-                distribution,
+            each[:, here], by_expected[:, here], by_sigma[:, here] = log_density(
+                self.problem.values[here], expected[:, here], sigma[:, here], scale, distribution
             )
-            total += np.ascontiguousarray(density).sum(axis=1)
         for scale, distribution, here in self._kinds(censored=True):
-            density, by_expected[:, here], by_sigma[:, here] = log_probability(
+            each[:, here], by_expected[:, here], by_sigma[:, here] = log_probability(
                 self._low[here], self._high[here], expected[:, here], sigma[:, here], scale, distribution
             )
-            total += np.ascontiguousarray(density).sum(axis=1)
-        return total, by_expected, by_sigma
+        return each, by_expected, by_sigma

@@ -19,7 +19,6 @@ from hepatica.errors import InputError
 from hepatica.inference.hamiltonian import Cloud, Evaluate
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
-from hepatica.inference.noise import log_density
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Problem
 from hepatica.inference.replay import Replay
@@ -229,17 +228,8 @@ def measurements(problem: Problem) -> dict[str, tuple[str, list[str] | Array]]:
 
 def pointwise(likelihood: Likelihood, points: Array) -> Array:
     """Give the log-likelihood of each measurement, shape (point, measurement)."""
-    problem = likelihood.problem
-    out = np.empty((len(points), len(problem.values)))
-    for first in range(0, len(points), TOGETHER):
-        part = slice(first, first + TOGETHER)
-        expected, sigma = likelihood.simulate(points[part])
-        for k, o in enumerate(problem.observables):
-            here = np.flatnonzero(problem.observable == k)
-            out[part, here] = log_density(
-                problem.values[here], expected[:, here], sigma[:, here], o.scale, o.distribution
-            )[0]
-    return out
+    parts = [likelihood.pointwise(points[k : k + TOGETHER]) for k in range(0, len(points), TOGETHER)]
+    return np.concatenate(parts)
 
 
 def _stages(stages: list[list[Stage]]) -> xr.Dataset:
