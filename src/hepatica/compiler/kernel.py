@@ -215,3 +215,10 @@ class Tangent:
     conserved: NDArray[np.float64]
     addresses: Mapping[str, int]
     keep: Any = field(repr=False, compare=False)
+
+    @property
+    def moving(self) -> NDArray[np.int64]:
+        """Places in p of the parameters that can move a state; the others only change how states are read."""
+        events = [entries[entries[:, 1] == 1, 2] for entries in (self.rooted, self.assigned)]
+        columns = np.concatenate([self.source[:, 0], self.initial[:, 1], *events])
+        return np.array(self.parameters, np.int64)[np.unique(columns)]

@@ -1,6 +1,7 @@
 """How likely the measurements of a problem are, for many parameter sets at once, with gradients."""
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,6 @@ class Likelihood:
         self._plan = plan_from([problem.trials[t].start for t in self._of_trial])
         self._rest_plan = plan_before([[]])
         self._made: Adjoint | None = None
-        self._forward: Tangent | None = None
         self._watching: dict[str, Kernel] = {}
 
     def _tasks_of_point(self) -> None:
@@ -292,7 +292,8 @@ class Likelihood:
         if not len(fine):
             return value, gradient, known
         tasks, y0 = self._tasks(fine, base, rest)
-        linear = f.slopes(x[0]) if len(f.places) else f.linear
+        order = self._order
+        linear = (f.slopes(x[0]) if len(f.places) else f.linear)[:, order]
         dy0 = None if rest is None else self._rest_slopes(fine, base, rest, linear)
         run = integrate_tangent(
             f.kernel, self._tangent, self._plan, tasks, base, self._times, self._directions(self._plan, linear), y0=y0, dy0=dy0,
@@ -303,15 +304,15 @@ class Likelihood:
         total, by_expected, by_sigma = self._sum(expected, sigma)
         weights = self._weights(expected, sigma)
         inner = np.where(self.factors == 0.0, 1.0, self.factors * x[fine])
-        slopes = run.slopes.reshape(*shape, -1)
+        slopes, back = run.slopes.reshape(*shape, -1), np.argsort(order)
         failed = (run.status.reshape(-1, runs) != Status.OK).any(axis=1)
         o = self.problem.observable
         read = np.flatnonzero(f.noise[o] >= 0)
         for k, point in enumerate(fine):
             if failed[k]:
                 continue
-            means = slopes[k, self._run, self._reading, f.expected[o]] * inner[k]
-            noises = slopes[k, self._run[read], self._reading[read], f.noise[o[read]]] * inner[k]
+            means = slopes[k, self._run, self._reading, f.expected[o]][:, back] * inner[k]
+            noises = slopes[k, self._run[read], self._reading[read], f.noise[o[read]]][:, back] * inner[k]
             value[point] = total[k]
             gradient[point] = by_expected[k] @ means + by_sigma[k, read] @ noises
             known[point] = (means.T * weights[0][k]) @ means + (noises.T * weights[1][k, read]) @ noises
@@ -350,15 +351,35 @@ class Likelihood:
 
     def _directions(self, plan: Plan, linear: sparse.csr_array) -> Directions:
         nothing = np.full(len(self.factors), -1)
-        return Directions(parameter=nothing, state=nothing, doses=no_doses(plan), linear=linear)
+        return Directions(
+            parameter=nothing, state=nothing, doses=no_doses(plan), linear=linear, moving=int(self._moving.sum())
+        )
 
     @property
+    def _order(self) -> Indices:
+        """The estimated parameters, those first that can move a state; scales and noise of what is read come last."""
+        return np.argsort(~self._moving, kind="stable")
+
+    @cached_property
+    def _moving(self) -> NDArray[np.bool_]:
+        f = self._fitted
+        places = np.concatenate([self._tangent.moving, *(places for _, places in f.reset)])
+        size = len(f.kernel.parameters)
+        if np.isin(f.places % size, places).any():  # a formula may name any of them
+            return np.ones(len(self.factors), bool)
+        rows, columns = f.linear.tocoo().coords
+        return np.isin(np.arange(len(self.factors)), columns[np.isin(rows % size, places)])
+
+    @cached_property
     def _tangent(self) -> Tangent:
-        if self._forward is None:
-            f = self._fitted
-            moved = np.unique(np.concatenate([f.linear.tocoo().coords[0], f.places]) % len(f.kernel.parameters))
-            self._forward = compile_tangent(f.model, [int(m) for m in moved], len(self.factors), f.kernel.observables)
-        return self._forward
+        f, model = self._fitted, self.problem.model
+        size = len(f.kernel.parameters)
+        moved = np.unique(np.concatenate([f.linear.tocoo().coords[0], f.places]) % size)
+        # what the model itself does not name is most likely only read; how many move a state sets the width alone
+        known = [k for k, name in enumerate(f.kernel.parameters) if name in model.by_id or name not in self.names]
+        rows, columns = f.linear.tocoo().coords
+        count = len(np.unique(columns[np.isin(rows % size, known)])) if not len(f.places) else len(self.factors)
+        return compile_tangent(f.model, [int(m) for m in moved], max(1, count), f.kernel.observables)
 
     @property
     def _adjoint(self) -> Adjoint:

@@ -1,23 +1,23 @@
 """Multi-start fitting: a local optimizer from many starting points, all at once."""
 
-import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import count
 from typing import Any
 
-import fides
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from hepatica.errors import InputError
+from hepatica.inference.descent import STUCK, Answer, Found, descend
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.prior import draw_between, log_prior
 from hepatica.inference.problem import Estimate, Problem, to_scale
 from hepatica.inference.replay import Replay
-from hepatica.inference.together import Ask, run_together
+from hepatica.inference.together import Work, run_together
 from hepatica.solver import Tolerances
 
 Array = NDArray[np.float64]
@@ -28,13 +28,6 @@ TRIES = 20
 AT_ONCE = 64
 LAST = "at the last point that could not be simulated,"
 """What stands before the reasons."""
-Answer = tuple[float, Array, Array]
-MESSAGES = {
-    "FTOL": "converged: the objective changes no more", "XTOL": "converged: the parameters change no more",
-    "GTOL": "converged: the gradient is zero", "MAXITER": "stopped: as many iterations as were allowed",
-    "DELTA_TOO_SMALL": "stopped: no step improves, however small", "NOT_FINITE": "stopped: a point could not be simulated",
-    "EXCEEDED_BOUNDARY": "stopped: beyond the bounds",
-}  # fmt: skip
 
 
 class Posterior:
@@ -49,17 +42,28 @@ class Posterior:
     def __init__(self, likelihood: Likelihood) -> None:
         self.likelihood = likelihood
 
-    def __call__(self, points: Array) -> tuple[Array, Array, Array]:
-        """Give the numbers (point,), gradients (point, estimated) and Fisher informations; all NaN where anything failed."""
-        value, gradient, known = self.likelihood.curvature(points)
-        problem = self.likelihood.problem
-        prior, slope, more = log_prior(
-            points, self.likelihood.linear(points), self.likelihood.factors, problem.estimated
-        )
-        value, gradient = -(value + prior), -(gradient + slope)
+    def __call__(self, points: Array, most: Array | None = None) -> tuple[Array, Array, Array]:
+        """Give the numbers (point,), gradients (point, estimated) and Fisher informations; all NaN where anything failed.
+
+        Where a number is not below ``most`` (point,), gradient and information are NaN: they are not computed.
+        """
+        likelihood, problem = self.likelihood, self.likelihood.problem
+        prior, slope, more = log_prior(points, likelihood.linear(points), likelihood.factors, problem.estimated)
+        wanted = np.arange(len(points))
+        value, gradient = np.full(len(points), np.nan), np.full(points.shape, np.nan)
+        known = np.full((*points.shape, points.shape[1]), np.nan)
+        tried = wanted[:0] if most is None else np.flatnonzero(np.isfinite(most))
+        if most is not None and len(tried):
+            value[tried] = -(likelihood(points[tried]) + prior[tried])
+            wanted = np.flatnonzero(~np.isfinite(most) | (value < most))
+        if not len(wanted):
+            return value, gradient, known
+        found, gradient[wanted], known[wanted] = likelihood.curvature(points[wanted])
+        value[wanted], gradient[wanted] = -(found + prior[wanted]), -(gradient[wanted] + slope[wanted])
         known[:, np.arange(points.shape[1]), np.arange(points.shape[1])] += more
         known = np.tril(known) + np.tril(known, -1).swapaxes(1, 2)  # symmetric to the last bit
         failed = ~(np.isfinite(value) & np.isfinite(gradient).all(axis=1) & np.isfinite(known).all(axis=(1, 2)))
+        failed[tried] &= np.isin(tried, wanted)
         value[failed], gradient[failed], known[failed] = np.nan, np.nan, np.nan
         return value, gradient, known
 
@@ -130,9 +134,6 @@ def fit(
     ------
     InputError
         When a bound is not finite, or there is nothing to estimate.
-
-    Source: T. F. Coleman and Y. Li, SIAM J. Optim. 1996;6:418-445, as implemented by fides (F. Froehlich and P. K. Sorger, PLoS
-    Comput. Biol. 2022;18:e1010322).
     """
     if starts < 1:
         raise InputError(f"{starts} starts were asked for; expected one or more.")
@@ -140,22 +141,27 @@ def fit(
     posterior = Posterior(Likelihood(problem, tolerances=tolerances, threads=threads))
     done = count(1)
 
-    def evaluate(_numbers: list[int], points: Array) -> list[Answer]:
-        values, gradients, known = posterior(points)
+    def evaluate(_numbers: list[int], asked: Array) -> list[Answer]:
+        values, gradients, known = posterior(asked[:, :-1], asked[:, -1])
         return [(float(v), g, h) for v, g, h in zip(values, gradients, known, strict=True)]
 
-    def work(start: int, ask: Ask) -> dict[str, Any]:
-        replayed = ask if journal is None else _replayed(Replay(journal, f"start {start}"), ask, len(lower))
-        given = None if first is None or start >= len(first) else inside(first[start], lower, upper)
-        result = _descend(replayed, lower, upper, seed, start, most, problem.estimated, given)
+    def work(start: int) -> Work:
+        def point(attempt: int) -> Array:
+            if first is not None and start < len(first) and attempt == 0:
+                return np.asarray(np.clip(first[start], lower, upper), float)
+            return starting_point(lower, upper, seed, start, attempt, problem.estimated)
+
+        one = _one(point, lower, upper, most)
+        result = yield from one if journal is None else _replayed(Replay(journal, f"start {start}"), one, len(lower))
         if progress is not None:
             progress(next(done), starts)
         return result
 
-    found = run_together(starts, work, evaluate, min(at_once, starts))
-    for one in found:
-        if one["failed"] is not None:
-            one["message"] += f"; {LAST} {'; '.join(posterior.likelihood.explain(one['failed']))}"
+    ended = run_together(starts, work, evaluate, min(at_once, starts))
+    found = []
+    for begun, one, failed in ended:
+        why = "" if failed is None else f"; {LAST} {'; '.join(posterior.likelihood.explain(failed))}"
+        found.append((begun, replace(one, message=one.message + why)))
     return _dataset(problem, found, lower, upper)
 
 
@@ -163,95 +169,73 @@ def fit_header(problem: Problem, seed: int, most: int, tolerances: Tolerances | 
     """Give what makes a fit what it is, as the header of its journal; the number of starts may grow."""
     return {
         "what": "fit", "problem": problem.digest, "seed": str(seed), "iterations": str(most), "tolerances": str(tolerances),
-        "hepatica": version("hepatica"), "fides": fides.__version__, "numpy": np.__version__,
+        "hepatica": version("hepatica"), "numpy": np.__version__,
     }  # fmt: skip
 
 
-def _replayed(replay: Replay, ask: Ask, size: int) -> Ask:
+def _replayed(replay: Replay, work: Work, size: int) -> Work:
     """Ask the journal first; of the symmetric information one half is kept."""
     half = np.tril_indices(size)
+    answer: Answer | None = None
+    while True:
+        try:
+            asked = work.send(answer)
+        except StopIteration as done:
+            return done.value
+        kept: dict[str, Array] = {}
+        if replay.calls >= replay.recorded:
+            value, gradient, known = yield asked
+            fine = np.isfinite(known).all()
+            kept = {
+                "value": np.array([value]),
+                "gradient": gradient,
+                "information": known[half] if fine else np.zeros(0),
+            }
+        found = replay.call(asked, lambda _, kept=kept: kept)
+        known = np.full((size, size), np.nan)
+        if found["information"].size:
+            known[half] = found["information"]
+            known.T[half] = found["information"]
+        answer = float(found["value"][0]), found["gradient"], known
 
-    def compute(x: Array) -> dict[str, Array]:
-        value, gradient, known = ask(x)
-        return {"value": np.array([value]), "gradient": gradient, "information": known[half]}
 
-    def call(x: Array) -> Answer:
-        found = replay.call(x, compute)
-        known = np.empty((size, size))
-        known[half] = found["information"]
-        known.T[half] = found["information"]
-        return float(found["value"][0]), found["gradient"], known
-
-    return call
-
-
-def inside(point: Array, lower: Array, upper: Array) -> Array:
-    """Give a point moved off the bounds, where an optimizer with bounds can start."""
-    margin = 1e-4 * (upper - lower)
-    return np.asarray(np.clip(point, lower + margin, upper - margin), float)
-
-
-def _descend(
-    ask: Ask,
-    lower: Array,
-    upper: Array,
-    seed: int,
-    start: int,
-    most: int,
-    estimates: Sequence[Estimate],
-    given: Array | None = None,
-) -> dict[str, Any]:
-    """One start of the optimizer."""
-    unknown = np.full_like(lower, np.nan)
+def _one(point: Callable[[int], Array], lower: Array, upper: Array, most: int) -> Work:
+    """One start; asks with a point and, behind it, the number that the point must stay below to be of use."""
     for attempt in range(TRIES):
-        first = starting_point(lower, upper, seed, start, attempt, estimates) if given is None or attempt else given
-        answer: Answer | None = ask(first)
-        if answer is not None and np.isfinite(answer[0]):
+        first = point(attempt)
+        answer: Answer = yield np.append(first, np.inf)
+        if np.isfinite(answer[0]):
             break
     else:
-        message = f"none of {TRIES} starting points could be simulated"
-        return {
-            "first": first,
-            "x": unknown,
-            "objective": np.nan,
-            "gradient": unknown,
-            "evaluations": TRIES,
-            "message": message,
-            "failed": first,
-        }
-    evaluations, failed = attempt + 1, None
-
-    def objective(x: Array) -> Answer:
-        nonlocal answer, evaluations, failed
-        if answer is not None:  # the starting point
-            given, answer = answer, None
-            return given
-        evaluations += 1
-        result: Answer = ask(x)
-        failed = failed if np.isfinite(result[0]) else np.array(x)
-        return result
-
-    options = {fides.Options.MAXITER: most, fides.Options.FATOL: 1e-7, fides.Options.FRTOL: 0.0}
-    optimizer = fides.Optimizer(objective, ub=upper, lb=lower, verbose=logging.CRITICAL, options=options)
-    optimizer.minimize(first)
-    stopped = optimizer.exitflag.name in ("NOT_FINITE", "DELTA_TOO_SMALL")
-    return {
-        "failed": failed if stopped else None,
-        "first": first, "objective": float(optimizer.fval_min), "x": np.array(optimizer.x_min), "evaluations": evaluations,
-        "gradient": np.array(optimizer.grad_min), "message": MESSAGES.get(optimizer.exitflag.name, optimizer.exitflag.name.lower()),
-    }  # fmt: skip
+        unknown, message = np.full_like(lower, np.nan), f"none of {TRIES} starting points could be simulated"
+        return first, Found(x=unknown, objective=np.nan, gradient=unknown, evaluations=TRIES, message=message), first
+    descent, given, failed = descend(first, answer, lower, upper, most), None, None
+    while True:
+        try:
+            asked = descent.send(given)  # type: ignore[arg-type]  # nothing is sent to one that begins
+        except StopIteration as done:
+            found: Found = done.value
+            break
+        given = yield asked
+        failed = failed if np.isfinite(given[0]) else asked[:-1]
+    return (
+        first,
+        replace(found, evaluations=found.evaluations + attempt + 1),
+        failed if found.message == STUCK else None,
+    )
 
 
-def _dataset(problem: Problem, found: list[dict[str, Any]], lower: Array, upper: Array) -> xr.Dataset:
-    objective = np.array([f["objective"] for f in found])
+def _dataset(problem: Problem, found: list[tuple[Array, Found]], lower: Array, upper: Array) -> xr.Dataset:
+    objective = np.array([f.objective for _, f in found])
     order = np.argsort(objective, kind="stable")
-    table = {k: np.array([found[i][k] for i in order]) for k in ("first", "x", "gradient")}
+    table = {k: np.array([getattr(found[i][1], k) for i in order]) for k in ("x", "gradient")}
+    table = {"first": np.array([found[i][0] for i in order])} | table
     x, near = table["x"], 1e-6 * (upper - lower)
     data: dict[str, Any] = {k: (("start", "parameter"), v) for k, v in table.items()}
     data |= {
         "objective": ("start", objective[order], {"long_name": "minus the log-posterior"}),
-        "evaluations": ("start", np.array([found[i]["evaluations"] for i in order])),
-        "message": ("start", np.array([found[i]["message"] for i in order])),
+        "evaluations": ("start", np.array([found[i][1].evaluations for i in order])),
+        "message": ("start", np.array([found[i][1].message for i in order])),
         "at_bound": (("start", "parameter"), (x >= upper - near).astype(np.int8) - (x <= lower + near).astype(np.int8)),
         "scale": ("parameter", np.array([p.scale for p in problem.estimated])),
     }

@@ -120,7 +120,7 @@ def _tangents(
     lanes, n, wide = a.ih.shape[0], a.y.shape[0], a.dy.shape[3]
     a.u[:] = 0.0
     a.dx[:] = 0.0
-    nothing = np.zeros((1, n, out.shape[2]))
+    nothing, moving = np.zeros((1, n, out.shape[2])), min(out.shape[2], a.dy.shape[1] * wide)
     for first in range(0, run.tasks.shape[0], lanes):
         here = min(lanes, run.tasks.shape[0] - first)
         for lane in range(here):
@@ -150,8 +150,9 @@ def _tangents(
             scale = _scale(rest[r], run.timer)
             for block in range(a.dy.shape[1]):
                 _settle(lane, block, jacobian, conserved, scale, tables, seeds, code, data, a)
+            out[r] = 0.0
             for v in range(n):
-                for d in range(out.shape[2]):
+                for d in range(moving):
                     out[r, v, d] = a.dy[lane, d // wide, v, d % wide]
 
 

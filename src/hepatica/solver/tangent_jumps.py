@@ -73,7 +73,7 @@ def start_tangent(lane: int, row: int, dy0: Any, tables: Any, seeds: Any, code: 
     dy[:] = 0.0
     if row >= 0:
         for v in range(dy0.shape[1]):
-            for d in range(dy0.shape[2]):
+            for d in range(min(dy0.shape[2], dy.shape[0] * wide)):
                 dy[d // wide, v, d % wide] = dy0[row, v, d]
         return
     used, column, direction, weight = seeds

@@ -40,12 +40,16 @@ class Directions:
     linear
         Where directions move several parameters, or others from draw to draw: how each entry of p moves, shape
         (period * p, direction); draw d is that of row ``d % period``. ``parameter`` is -1 then.
+    moving
+        How many of the directions, the first ones, can move a state; the others change only how states are read. All when
+        ``None``.
     """
 
     parameter: Indices
     state: Indices
     doses: Doses
     linear: sparse.csr_array | None = None
+    moving: int | None = None
 
     @property
     def count(self) -> int:
@@ -136,7 +140,8 @@ class TangentSpace:
         n, lanes, s = len(kernel.states), tangent.lanes, tableau.stages
         count = len(kernel.parameters) + kernel.conditions.hidden
         size, wide = tangent.sizes, tangent.lanes * tangent.width
-        blocks = max(1, -(-directions.count // wide))
+        moving = directions.count if directions.moving is None else directions.moving
+        blocks = max(1, -(-moving // wide))
         values = sum(len(e.states) for e in kernel.conditions.events)
         by_lane: dict[str, tuple[int, ...]] = {
             "y": (n,), "p": (max(1, count + size["prepared"]),), "ih": (), "ihg": (), "lu": (size["lu"],), "u": (s, n), "x": (s, n),
