@@ -41,6 +41,8 @@ class Result:
     sensitivity: dict[str, pd.DataFrame]
     failures: pd.DataFrame
     provenance: dict[str, object] = field(default_factory=dict)
+    prior: "Result | None" = None
+    influence: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def arm_id(manipulation: str, dose: float) -> str:

@@ -94,16 +94,16 @@ def test_an_interrupted_run_resumes_to_the_identical_result(small, finished, tmp
     monkeypatch.setattr(run_module, "run_unit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_study(small, tmp_path, threads=1)
-    assert len(list((tmp_path / "partial").glob("dish-*.nc"))) == 3
+    assert len(list((tmp_path / "partial").glob("prior-dish-*.nc"))) == 3
     again = []
     monkeypatch.setattr(run_module, "run_unit", lambda *args: (again.append(args), real(*args))[1])
     steps = []
     resumed = run_study(small, tmp_path, threads=2, resume=True, progress=lambda *step: steps.append(step))
-    assert len(again) == len(plan_units(small)) - 4
+    assert len(again) == len(plan_units(small, small.draws)) - 4
     same(resumed.readouts, finished[0].readouts)
     assert resumed.verdicts == finished[0].verdicts
     assert not (tmp_path / "partial").exists()
-    assert steps[-1][0] == "simulation"
+    assert steps[-1][0] == "simulation, prior"
     assert steps[-1][1] == steps[-1][2] == finished[0].provenance["trajectories"]
 
 

@@ -28,6 +28,8 @@ Progress = Callable[[str, int, int], None]
 TOLERANCES = Tolerances(rtol=1e-4)
 """Model error is 20 % and more: more accurate runs change no digit that is shown, and cost twice as much."""
 CHAINS, WARM = 64, 40
+MOST, MOST_WIRED = 40, 12
+"""Points of the first fit, and of the fits of other wirings from there: the chains only need to know about where they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ def calibrate(
     with Journal.open(folder / "journal" / "fit", header | {"what": "first fit"}, resume=resume) as journal:
         problem = calibration.of("fit", without=without)
         found = fit(
-            problem, starts=starts, seed=seed, threads=threads, tolerances=TOLERANCES, first=problem.nominal[None], most=100,
+            problem, starts=starts, seed=seed, threads=threads, tolerances=TOLERANCES, first=problem.nominal[None], most=MOST,
             journal=journal, progress=told("fitting"),
         )  # fmt: skip
     if not np.isfinite(found["objective"].values[0]):
@@ -127,7 +129,7 @@ def calibrate(
                 threads=threads,
                 tolerances=TOLERANCES,
                 first=first,
-                most=60,
+                most=MOST_WIRED,
                 journal=journal,
             )
         x = one["x"].values[0]

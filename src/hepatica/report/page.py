@@ -12,7 +12,15 @@ from hepatica.report.blots import blot_lanes, densitometry_table
 from hepatica.report.data import ReportData, find_readout, weights_of
 from hepatica.report.pictures import Picture, pictures
 from hepatica.report.style import to_svg
-from hepatica.report.tables import basis_rows, claim_rows, fit_rows, sensitivity_rows, source_rows, wiring_rows
+from hepatica.report.tables import (
+    basis_rows,
+    claim_rows,
+    fit_rows,
+    influence_rows,
+    sensitivity_rows,
+    source_rows,
+    wiring_rows,
+)
 from hepatica.report.words import answer, describe_arms, list_arms, number, percent
 
 
@@ -78,6 +86,7 @@ def render(result: ReportData, shown: Sequence[Picture], figures: Mapping[str, s
         screening=result.screening.to_dict("records"),
         attrs=result.screening.attrs,
         fitted=result.prior is not None,
+        influence=influence_rows(result),
         experiments=[(e, list_arms(e), describe_arms(e.arms)) for e in result.study.experiments],
         bases=basis_rows(result),
         wirings=wiring_rows(result),

@@ -20,6 +20,9 @@ from hepatica.report.data import (
 from hepatica.report.decides import OUTCOMES
 from hepatica.report.words import number, percent
 
+SMALLEST = 0.005
+"""Change of a probability that is worth a word."""
+
 
 def claim_rows(result: ReportData) -> Table:
     """Give one row for each claim, with its verdicts and those of its contrasts."""
@@ -83,6 +86,27 @@ def verdict_cell(verdict: Verdict, effect: Verdict | None, prior: Verdict | None
         "effect": shown,
         "draws": f"n = {verdict.n}{left}",
     }
+
+
+def influence_rows(result: ReportData) -> Table:
+    """Give for each claim and cell line the data sets that move it, the strongest first; none that is within twice its error."""
+    table = result.influence
+    if table.empty:
+        return []
+    rows: Table = []
+    for claim in result.study.claims:
+        cells = []
+        for line in dict.fromkeys(v.cell_line for v in result.verdicts):
+            mine = table[(table["claim"] == claim.id) & (table["cell_line"] == line)]
+            clear = mine[(mine["change"].abs() > 2.0 * mine["error"]) & (mine["change"].abs() >= SMALLEST)]
+            strongest = clear.reindex(clear["change"].abs().sort_values(ascending=False).index)
+            parts = [
+                f"{row.data_set.replace('_', ' ')} {row.change:+.3f} ± {row.error:.3f}"
+                for row in strongest.itertuples()
+            ]
+            cells.append("; ".join(parts) or ("none clearly" if len(mine) else "not asked"))
+        rows.append({"id": claim.id, "text": claim.text, "cells": cells})
+    return rows
 
 
 def describe_contrast(contrast: Contrast) -> str:
