@@ -74,7 +74,8 @@ def test_run_prints_the_claims_and_ends_with_the_report(call, quick, tmp_path):
     assert "pass the screening rules" in lines[0]
     assert any(line.startswith("C1") and "supported (P 1.00" in line for line in lines)
     assert lines[-1] == str(tmp_path / "o" / "report.html")
-    assert "simulation: 6 of 6 (100 %)" in err
+    assert "simulation, prior: 6 of 6 (100 %)" in err
+    assert "simulation, posterior: 6 of 6 (100 %)" in err
 
 
 def test_run_as_data(call, quick, tmp_path):
