@@ -51,7 +51,7 @@ def simulate_study(problem: Problem, truth: Array, *, seed: int = 1, tolerances:
     return replace(problem, values=values)
 
 
-def calibrate(
+def recover(
     problem: Problem, *, studies: int = 100, draws: int = 99, truths: Array | None = None, seed: int = 1, threads: int = 1,
     tolerances: Tolerances | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:  # fmt: skip
@@ -113,7 +113,7 @@ def uniformity(found: xr.Dataset, *, bins: int = 10) -> xr.DataArray:
     Parameters
     ----------
     found
-        As :func:`calibrate` gives it.
+        As :func:`recover` gives it.
     bins
         Equal parts of the ranks; the number of draws plus one should be a multiple.
     """
