@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 
 def simulate_study(problem: Problem, truth: Array, *, seed: int = 1, tolerances: Tolerances | None = None) -> Problem:
-    """Give a problem with measurements that were not made but drawn.
+    """Give a problem with measurements that were not made but drawn, none of them censored.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def simulate_study(problem: Problem, truth: Array, *, seed: int = 1, tolerances:
         raise ComputationError(
             "the parameters that a study was to be simulated with cannot be simulated; choose others."
         )
-    return replace(problem, values=values)
+    return replace(problem, values=values, censored=None, limits=None)
 
 
 def recover(
