@@ -79,7 +79,7 @@ def test_a_parameter_at_its_bound_is_named(side: str, sign: float) -> None:
 def test_what_went_wrong_on_the_way_is_said() -> None:
     assert any("did not come to the posterior" in r for r in check_samples(tree(beta=0.4)))
     assert any("10 % of the moves were accepted" in r for r in check_samples(tree(acceptance=0.1)))
-    assert any("30 % of the points could not be simulated" in i.message for i in diagnose(tree(failed=300.0)))
+    assert any("30% of the points could not be simulated" in i.message for i in diagnose(tree(failed=300.0)))
     assert check_samples(tree(failed=300.0)) == ()
 
 
@@ -95,7 +95,7 @@ def test_choices_have_probabilities_weighed_by_evidence() -> None:
     picked[0, :] = 1.0
     even = tree(picked, choices=("k",))
     assert choice_probabilities(even) == {"k": {0.0: pytest.approx(0.75), 1.0: pytest.approx(0.25)}}
-    assert "share of one of its values" in check_samples(even)[0]
+    assert "standard error of 0.25" in check_samples(even)[0]
     first = tree(picked, choices=("k",), log_evidence=(-1.0, -50.0, -50.0, -50.0))
     assert choice_probabilities(first)["k"][1.0] == pytest.approx(1.0)
     assert any(line.startswith("k: P(0) = ") for line in describe_samples(first))
@@ -105,6 +105,22 @@ def test_one_chain_alone_blocks_a_report() -> None:
     alone = xr.DataTree.from_dict({n: g.to_dataset().isel(chain=[0]) for n, g in tree().children.items()})
     assert any("there is one chain only" in r for r in check_samples(alone))
     assert np.isnan(diagnostics(alone)["rhat"]).all()
+
+
+def test_chains_that_began_near_a_fit_have_no_evidence() -> None:
+    def near(acceptance: float, failed: int) -> xr.DataTree:
+        groups = {n: g.to_dataset() for n, g in tree().children.items() if n != "tempering"}
+        groups["iterations"] = xr.Dataset(
+            {"acceptance": ("iteration", np.array([np.nan, 0.1, acceptance, acceptance]))}
+        )
+        made = xr.DataTree.from_dict(groups)
+        made.attrs |= {"evaluations": 1000, "failed": failed}
+        return made
+
+    assert diagnose(near(0.8, 0)) == []
+    assert describe_samples(near(0.8, 0))[0].startswith("2,000 draws of 4 chains, 1,000 evaluations; ")
+    assert check_samples(near(0.1, 300)) == ("chains: 10 % of the moves were accepted (at least 30 % are wanted).",)
+    assert any("30% of the points could not be simulated" in i.message for i in diagnose(near(0.8, 300)))
 
 
 def test_arviz_is_loaded_when_it_is_needed() -> None:

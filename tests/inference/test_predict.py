@@ -58,3 +58,13 @@ def test_measurements_of_the_model_pass_and_others_are_noticed(sampled: tuple[Pr
     assert float(wrong["p_value"][0]) < 0.01
     assert float(wrong["p_mean"][0]) < 0.01
     assert float(wrong["inside"].sel(level=0.5)[0]) < 0.3
+
+
+def test_censored_measurements_are_predicted_and_not_checked(sampled: tuple[Problem, xr.DataTree]) -> None:
+    problem, tree = sampled
+    censored = replace(problem, censored=np.where(problem.times > 3.0, -1, 0).astype(np.int8))
+    checks = predictive_checks(censored, predict(censored, tree))
+    assert checks["measurements"].values.tolist() == [int((problem.times <= 3.0).sum())]
+    assert np.isfinite(checks["p_value"]).all()
+    nothing = replace(problem, censored=np.ones(len(problem.values), np.int8))
+    assert np.isnan(predictive_checks(nothing, predict(nothing, tree))["p_value"]).all()

@@ -1,6 +1,5 @@
 """Problems of parameter estimation: read, evaluated, fitted, and nothing lost that was computed."""
 
-from hepatica.inference.calibration import calibrate, simulate_study, uniformity
 from hepatica.inference.diagnose import check_samples, choice_probabilities, describe_samples, diagnose, diagnostics
 from hepatica.inference.fitting import describe_fit, fit_petab
 from hepatica.inference.journal import Journal
@@ -10,6 +9,7 @@ from hepatica.inference.petab import check_petab, read_petab
 from hepatica.inference.predict import bands, predict, predictive_checks
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Estimate, Observable, Problem, Trial
+from hepatica.inference.recovery import recover, simulate_study, uniformity
 from hepatica.inference.replay import Replay
 from hepatica.inference.sample import sample, sample_header
 from hepatica.inference.sampling import sample_petab
@@ -25,7 +25,6 @@ __all__ = [
     "Replay",
     "Trial",
     "bands",
-    "calibrate",
     "check_petab",
     "check_samples",
     "choice_probabilities",
@@ -40,6 +39,7 @@ __all__ = [
     "predictive_checks",
     "prior_draws",
     "read_petab",
+    "recover",
     "sample",
     "sample_header",
     "sample_petab",

@@ -133,7 +133,9 @@ def sample_near(
         if progress is not None:
             progress(iteration, total)
     prior = prior_draws(problem, chains * each, seed=seed, choices=choices)
-    return _tree(problem, likelihood, kept, rates, steps, prior, counts)
+    tree = _tree(problem, likelihood, kept, rates, steps, prior, counts)
+    tree.attrs["choices"] = [problem.estimated[k].id for k in space.chosen]
+    return tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

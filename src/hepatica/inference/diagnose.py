@@ -21,9 +21,12 @@ EFFECTIVE, EFFECTIVE_WARNING = 100.0, 400.0
 """Effective draws, of all chains together."""
 SPREAD, SPREAD_WARNING = 2.0, 1.0
 """Standard deviation of the log-evidence over chains."""
+SHARE, SHARE_WARNING = 0.1, 0.05
+"""Standard error of the probability of a choice."""
 ACCEPTANCE = 0.3
 FAILED = 0.2
 """Share of evaluations that could not be simulated."""
+UNSIMULATED = "{:.0%} of the points could not be simulated and count as impossible; see why, or narrow the bounds."
 EDGE, PILED = 0.01, 0.1
 """Outer part of the range between the bounds, and the share of draws there that is spoken of."""
 
@@ -57,14 +60,18 @@ def diagnose(tree: xr.DataTree) -> list[Issue]:
     Parameters
     ----------
     tree
-        As :func:`~hepatica.inference.sample.sample` gives it.
+        As :func:`~hepatica.inference.sample.sample` or :func:`~hepatica.inference.chains.sample_near` gives it.
 
     Returns
     -------
     list of Issue
         Errors first.
     """
-    found = [*_of_parameters(tree), *_of_tempering(tree)]
+    found = [
+        *_of_parameters(tree),
+        *_of_chains(tree),
+        *(_of_tempering if "tempering" in tree else _of_iterations)(tree),
+    ]
     return sorted(found, key=lambda issue: issue.severity)
 
 
@@ -82,8 +89,10 @@ def check_samples(tree: xr.DataTree) -> tuple[str, ...]:
 def describe_samples(tree: xr.DataTree) -> Sequence[str]:
     """Say in sentences how sampling went; the first line says BLOCKED when nothing may be concluded."""
     issues, table = diagnose(tree), diagnostics(tree)
-    sizes, evidence = tree["posterior"].sizes, _values(tree, "tempering", "log_evidence")
-    evaluations = int(tree["tempering"]["evaluations"].max("stage").sum())
+    sizes, evidence = tree["posterior"].sizes, _evidence(tree)
+    evaluations = (
+        int(tree["tempering"]["evaluations"].max("stage").sum()) if len(evidence) else tree.attrs["evaluations"]
+    )
     errors = sum(issue.severity == "error" for issue in issues)
     lines = [f"BLOCKED: {errors} {'reason' if errors == 1 else 'reasons'} not to rely on these draws"] if errors else []
     lines.append(
@@ -91,7 +100,10 @@ def describe_samples(tree: xr.DataTree) -> Sequence[str]:
         f"{_largest(table['rhat'].values):.3f}, fewest effective draws {_smallest(table['ess_bulk'].values):.0f} (bulk) and "
         f"{_smallest(table['ess_tail'].values):.0f} (tails)"
     )
-    lines.append(f"log-evidence {pooled_evidence(evidence):.2f}, by chain {', '.join(f'{e:.2f}' for e in evidence)}")
+    if len(evidence):
+        lines.append(
+            f"log-evidence {pooled_evidence(evidence):.2f}, by chain {', '.join(f'{e:.2f}' for e in evidence)}"
+        )
     for name, by_value in choice_probabilities(tree).items():
         lines.append(f"{name}: " + ", ".join(f"P({value:g}) = {p:.3f}" for value, p in by_value.items()))
     return [*lines, *(f"{issue.severity}: {issue}" for issue in issues)]
@@ -103,14 +115,15 @@ def pooled_evidence(evidence: Array) -> float:
 
 
 def choice_probabilities(tree: xr.DataTree) -> dict[str, dict[float, float]]:
-    """Give the posterior probability of each value of each choice; chains count by their evidence.
+    """Give the posterior probability of each value of each choice; chains count by their evidence, where they have one.
 
     Parameters
     ----------
     tree
         As :func:`~hepatica.inference.sample.sample` gives it.
     """
-    evidence = _values(tree, "tempering", "log_evidence")
+    count = tree["posterior"].sizes["chain"]
+    evidence = _evidence(tree) if "tempering" in tree else np.zeros(count)
     weights = np.exp(evidence - np.logaddexp.reduce(evidence))
     found = {}
     for name in _chosen(tree):
@@ -121,6 +134,11 @@ def choice_probabilities(tree: xr.DataTree) -> dict[str, dict[float, float]]:
 
 def _chosen(tree: xr.DataTree) -> list[str]:
     return [str(n) for n in np.atleast_1d(tree.attrs.get("choices", []))]
+
+
+def _evidence(tree: xr.DataTree) -> Array:
+    """By chain; empty where chains did not come from the prior."""
+    return _values(tree, "tempering", "log_evidence") if "tempering" in tree else np.zeros(0)
 
 
 def _values(tree: xr.DataTree, group: str, name: str) -> Array:
@@ -176,27 +194,40 @@ def _of_parameters(tree: xr.DataTree) -> list[Issue]:
 
 
 def _of_choice(name: str, draws: Array) -> list[Issue]:
-    """Chains must give each value about the same share."""
-    shares = [(draws == v).mean(axis=1) for v in np.unique(draws)]
-    apart = max(float(s.max() - s.min()) for s in shares)
-    if apart <= 0.2 or len(draws) < 2:
+    """The probability of each value must be known: its error comes from the shares that chains give it."""
+    if len(draws) < 2:
         return []
-    text = f"the chains differ by {apart:.2f} in the share of one of its values; take more particles."
-    return [_issue("error" if apart > 0.5 else "warning", name, text)]
+    error = max(float((draws == v).mean(axis=1).std(ddof=1)) for v in np.unique(draws)) / np.sqrt(len(draws))
+    if error <= SHARE_WARNING:
+        return []
+    text = f"the probability of one of its values has a standard error of {error:.2f} (at most {SHARE:g}); take more particles or chains."
+    return [_issue("error" if error > SHARE else "warning", name, text)]
+
+
+def _of_chains(tree: xr.DataTree) -> list[Issue]:
+    if tree["posterior"].sizes["chain"] > 1:
+        return []
+    text = "there is one chain only, so nothing says whether it found all there is; run two or more."
+    return [_issue("error", "chains", text)]
+
+
+def _of_iterations(tree: xr.DataTree) -> list[Issue]:
+    """Of chains that began near a fit: the moves of the second half, after they had warmed up."""
+    acceptance, found = _values(tree, "iterations", "acceptance"), list[Issue]()
+    low = float(np.nanmean(acceptance[len(acceptance) // 2 :]))
+    if low < ACCEPTANCE:
+        text = f"{100 * low:.0f} % of the moves were accepted (at least {100 * ACCEPTANCE:.0f} % are wanted)."
+        found.append(_issue("error", "chains", text))
+    share = tree.attrs["failed"] / tree.attrs["evaluations"]
+    if share > FAILED:
+        found.append(_issue("warning", "chains", UNSIMULATED.format(share)))
+    return found
 
 
 def _of_tempering(tree: xr.DataTree) -> list[Issue]:
     tempering, found = tree["tempering"].to_dataset(), list[Issue]()
     evidence = tempering["log_evidence"].values
-    if len(evidence) < 2:
-        found.append(
-            _issue(
-                "error",
-                "chains",
-                "there is one chain only, so nothing says whether it found all there is; run two or more.",
-            )
-        )
-    elif (spread := float(evidence.std(ddof=1))) > SPREAD_WARNING:
+    if len(evidence) > 1 and (spread := float(evidence.std(ddof=1))) > SPREAD_WARNING:
         text = (
             f"their log-evidences have a standard deviation of {spread:.1f} (at most {SPREAD:g}); take more particles."
         )
@@ -214,8 +245,7 @@ def _of_tempering(tree: xr.DataTree) -> list[Issue]:
             found.append(_issue("error" if last < ACCEPTANCE else "warning", where, text))
         share = float((stages["failed"] / stages["evaluations"]).max())
         if share > FAILED:
-            text = f"{100 * share:.0f} % of the points could not be simulated and count as impossible; see why, or narrow the bounds."
-            found.append(_issue("warning", where, text))
+            found.append(_issue("warning", where, UNSIMULATED.format(share)))
     return found
 
 

@@ -115,13 +115,15 @@ def predictive_checks(problem: Problem, tree: xr.DataTree) -> xr.Dataset:
         For each observable: ``p_value``, the probability that predicted measurements lie further from their expectation than the
         real ones (sum of squares over the variance of the noise; near 0: misfit, near 1: noise too large), ``p_mean``, the probability
         that their mean lies above the real one's, ``inside`` (observable, level), the share of measurements in their central intervals, and
-        ``measurements``, how many there are.
+        ``measurements``, how many there are. Censored ones are left out; NaN where nothing is left.
 
     Source: A. Gelman, X. L. Meng and H. Stern, Stat. Sinica 1996;6:733-807.
     """
     predicted = tree["posterior_predictive"].to_dataset()
     flat = {n: predicted[n].values.reshape(-1, len(problem.values)) for n in ("expected", "measurement", "sigma")}
-    flat = {n: v[np.isfinite(flat["measurement"]).all(axis=1)] for n, v in flat.items()}
+    fine = np.isfinite(flat["measurement"]).all(axis=1)
+    flat = {n: v[fine] for n, v in flat.items()}
+    whole = np.ones(len(problem.values), bool) if problem.censored is None else problem.censored == 0
     names = list(dict.fromkeys(problem.observables[k].id for k in problem.observable))
     table: dict[str, list[Any]] = {k: [] for k in ("p_value", "p_mean", "inside", "measurements")}
     of = np.array([names.index(problem.observables[k].id) for k in problem.observable])
@@ -129,10 +131,12 @@ def predictive_checks(problem: Problem, tree: xr.DataTree) -> xr.Dataset:
     replicated = distances(problem, flat["expected"], flat["sigma"], flat["measurement"])
     within = inside(flat["measurement"], problem.values)
     for k in range(len(names)):
-        here = of == k
-        table["p_value"].append(((replicated[:, here] ** 2).sum(axis=1) >= (real[:, here] ** 2).sum(axis=1)).mean())
-        table["p_mean"].append((replicated[:, here].mean(axis=1) >= real[:, here].mean(axis=1)).mean())
-        table["inside"].append(within[:, here].mean(axis=1))
+        here = (of == k) & whole
+        further = (replicated[:, here] ** 2).sum(axis=1) >= (real[:, here] ** 2).sum(axis=1)
+        above = replicated[:, here].sum(axis=1) >= real[:, here].sum(axis=1)
+        table["p_value"].append(further.mean() if here.any() else np.nan)
+        table["p_mean"].append(above.mean() if here.any() else np.nan)
+        table["inside"].append(within[:, here].mean(axis=1) if here.any() else np.full(len(LEVELS), np.nan))
         table["measurements"].append(int(here.sum()))
     dims = {"inside": ("observable", "level")}
     data = {k: (dims.get(k, ("observable",)), np.array(v)) for k, v in table.items()}

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 
 from hepatica.errors import ComputationError, InputError
-from hepatica.inference import Estimate, calibrate, simulate_study, uniformity
+from hepatica.inference import Estimate, recover, simulate_study, uniformity
 from hepatica.inference.problem import Problem
 from tests.inference.problems import decaying
 from tests.inference.test_sample import narrow
@@ -17,7 +17,7 @@ from tests.inference.test_sample import narrow
 @pytest.fixture(scope="module")
 def found() -> tuple[Problem, xr.Dataset]:
     problem = narrow()
-    return problem, calibrate(problem, studies=80, draws=49)
+    return problem, recover(problem, studies=80, draws=49)
 
 
 def test_ranks_of_the_truth_are_uniform(found: tuple[Problem, xr.Dataset]) -> None:
@@ -41,11 +41,11 @@ def test_ranks_that_are_not_uniform_are_noticed(found: tuple[Problem, xr.Dataset
 
 def test_known_truths_can_be_given() -> None:
     problem, truth = narrow(), np.array([[-0.3, -2.0]] * 3)
-    told = calibrate(problem, studies=3, draws=20, truths=truth)
+    told = recover(problem, studies=3, draws=20, truths=truth)
     np.testing.assert_array_equal(told["truth"], truth)
     assert told["inside"].notnull().all()
     with pytest.raises(InputError, match=r"^the truths have the shape \(3, 2\); expected \(4, 2\)\.$"):
-        calibrate(problem, studies=4, truths=truth)
+        recover(problem, studies=4, truths=truth)
 
 
 def test_simulated_measurements_scatter_around_the_expectation() -> None:
@@ -60,4 +60,4 @@ def test_a_study_that_cannot_be_simulated_is_left_out() -> None:
     problem = decaying(k=Estimate(id="k", lower=-1e6, upper=-9e5, nominal=-1e6))
     with pytest.raises(ComputationError, match="cannot be simulated; choose others"):
         simulate_study(problem, np.array([-1e6]))
-    assert np.isnan(calibrate(replace(problem), studies=2, draws=10)["rank"]).all()
+    assert np.isnan(recover(replace(problem), studies=2, draws=10)["rank"]).all()

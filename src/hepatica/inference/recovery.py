@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 
 def simulate_study(problem: Problem, truth: Array, *, seed: int = 1, tolerances: Tolerances | None = None) -> Problem:
-    """Give a problem with measurements that were not made but drawn.
+    """Give a problem with measurements that were not made but drawn, none of them censored.
 
     Parameters
     ----------
@@ -48,10 +48,10 @@ def simulate_study(problem: Problem, truth: Array, *, seed: int = 1, tolerances:
         raise ComputationError(
             "the parameters that a study was to be simulated with cannot be simulated; choose others."
         )
-    return replace(problem, values=values)
+    return replace(problem, values=values, censored=None, limits=None)
 
 
-def calibrate(
+def recover(
     problem: Problem, *, studies: int = 100, draws: int = 99, truths: Array | None = None, seed: int = 1, threads: int = 1,
     tolerances: Tolerances | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:  # fmt: skip
@@ -113,7 +113,7 @@ def uniformity(found: xr.Dataset, *, bins: int = 10) -> xr.DataArray:
     Parameters
     ----------
     found
-        As :func:`calibrate` gives it.
+        As :func:`recover` gives it.
     bins
         Equal parts of the ranks; the number of draws plus one should be a multiple.
     """
