@@ -162,9 +162,10 @@ def fit(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted fit, or add starts to it.")
     ] = False,
+    profiles: Annotated[bool, typer.Option("--profile", help="Profile every parameter around the best fit.")] = False,
 ) -> None:
-    """Fit a PEtab problem from many starting points."""
-    from hepatica.inference.fitting import describe_fit, fit_petab
+    """Fit a PEtab problem from many starting points, and write a report."""
+    from hepatica.inference.fitting import describe_fit, fit_petab, profile_petab
     from hepatica.simulation.setup import workers
     from hepatica.solver import Tolerances
 
@@ -174,17 +175,38 @@ def fit(
         with _progress() as progress:
             found = fit_petab(
                 problem, folder, starts=starts, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
-                progress=lambda done, total: progress("starts", done, total),
+                progress=lambda done, total: progress("starts", done, total), command=shlex.join(["hepatica", *sys.argv[1:]]),
             )  # fmt: skip
+            fitted = bool(found["objective"].notnull().any())
+            if profiles and fitted:
+                profile_petab(
+                    problem, folder, threads=workers(threads), tolerances=tolerances,
+                    progress=lambda done, total: progress("profiles", done, total),
+                )  # fmt: skip
     except KeyboardInterrupt:
         again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
         sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {again}\n")
         raise typer.Exit(INTERRUPTED) from None
     for line in describe_fit(found):
         typer.echo(line)
+    from hepatica.report import write_fit_report
+
     typer.echo(str(folder / "fit.nc"))
-    if not found["objective"].notnull().any():
+    typer.echo(str(write_fit_report(folder, threads=workers(threads))))
+    if not fitted:
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a fit, also of one that is running.")],
+    threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
+) -> None:
+    """Write the report of a fit anew; of a running one, what it has found so far."""
+    from hepatica.report import write_fit_report
+    from hepatica.simulation.setup import workers
+
+    typer.echo(str(write_fit_report(folder, threads=workers(threads))))
 
 
 @app.command()

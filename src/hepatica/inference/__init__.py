@@ -7,6 +7,7 @@ from hepatica.inference.optimize import fit
 from hepatica.inference.petab import check_petab, read_petab
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Estimate, Observable, Problem, Trial
+from hepatica.inference.profile import profile
 from hepatica.inference.replay import Replay
 from hepatica.inference.write import write_petab
 
@@ -23,6 +24,7 @@ __all__ = [
     "fit",
     "fit_petab",
     "log_prior",
+    "profile",
     "read_petab",
     "write_petab",
 ]

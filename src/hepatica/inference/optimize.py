@@ -138,8 +138,8 @@ def fit(
         return [(float(v), g, h) for v, g, h in zip(values, gradients, known, strict=True)]
 
     def work(start: int, ask: Ask) -> dict[str, Any]:
-        replayed = ask if journal is None else _replayed(Replay(journal, f"start {start}"), ask, len(lower))
-        result = _descend(replayed, lower, upper, seed, start, most)
+        asked = ask if journal is None else replayed(Replay(journal, f"start {start}"), ask, len(lower))
+        result = _descend(asked, lower, upper, seed, start, most)
         if progress is not None:
             progress(next(done), starts)
         return result
@@ -156,7 +156,7 @@ def fit_header(problem: Problem, seed: int, most: int, tolerances: Tolerances | 
     }  # fmt: skip
 
 
-def _replayed(replay: Replay, ask: Ask, size: int) -> Ask:
+def replayed(replay: Replay, ask: Ask, size: int) -> Ask:
     """Ask the journal first; of the symmetric information one half is kept."""
     half = np.tril_indices(size)
 
