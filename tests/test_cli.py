@@ -325,7 +325,10 @@ def test_fit_finds_the_rate_and_keeps_what_it_computed(call, decay, tmp_path):
     code, text, _ = call("fit", decay, "--starts", 3, "--out", out, "--threads", 1)
     assert code == 0
     assert text.splitlines()[0].startswith("best log-posterior ")
-    assert text.splitlines()[-1] == str(out / "fit.nc")
+    assert text.splitlines()[-2:] == [str(out / "fit.nc"), str(out / "fit.html")]
+    note = json.loads((out / "fit.json").read_text())
+    assert note["file"] == str(decay)
+    assert note["command"].startswith("hepatica fit ")
     with xr.open_dataset(out / "fit.nc") as found:
         assert found["x"].values[0, 0] == pytest.approx(np.log10(0.53), abs=0.05)
     code, _, error = call("fit", decay, "--starts", 3, "--out", out)
@@ -348,6 +351,32 @@ def test_fit_draws_from_the_posterior(call, decay, tmp_path):
         assert found["posterior_predictive"]["measurement"].shape == (4, 256, 3)
     again = call("fit", decay, "--starts", 2, "--out", out, "--sample", "--draws", 1000, "--resume")
     assert again[:2] == (0, text)
+
+
+def test_fit_profiles_and_reports_again(call, decay, tmp_path):
+    out = tmp_path / "out"
+    code, _, _ = call("fit", decay, "--starts", 3, "--profile", "--out", out, "--threads", 1)
+    assert code == 0
+    with xr.open_dataset(out / "profiles.nc") as made:
+        low, high = float(made["lower"].sel(level=0.95)[0]), float(made["upper"].sel(level=0.95)[0])
+    assert low < np.log10(0.53) < high
+    page = (out / "fit.html").read_text()
+    assert "determined within a factor" in page
+    assert str(decay) in page
+    code, text, _ = call("report", out, "--threads", 1)
+    assert (code, text) == (0, f"{out / 'fit.html'}\n")
+    assert (out / "fit.html").read_text() == page
+    (out / "fit.nc").unlink()
+    code, _, _ = call("report", out)
+    assert code == 0
+    assert "still running, or was stopped: 3 starts" in (out / "fit.html").read_text()
+    measured = decay.parent / "measurements.tsv"
+    measured.write_text(measured.read_text().replace("2.1", "2.2"))
+    call("report", out)
+    assert "has changed since the fit, so that data cannot be shown" in (out / "fit.html").read_text()
+    code, _, error = call("report", tmp_path / "nothing")
+    assert code == 2
+    assert "holds no fit" in error
 
 
 def test_fit_says_in_one_sentence_what_it_cannot_read(call, tmp_path):

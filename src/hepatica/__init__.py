@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hepatica.agreement import Agreement, Difference, compare_engines
-    from hepatica.analysis import bliss, hsa, loewe, pathway_share, rank_correlation
+    from hepatica.analysis import (
+        bliss,
+        hsa,
+        identifiability,
+        loewe,
+        pathway_share,
+        posterior_identifiability,
+        rank_correlation,
+    )
     from hepatica.assays import (
         Apoptosis,
         DoseResponse,
@@ -47,6 +55,7 @@ if TYPE_CHECKING:
         fit_petab,
         predict,
         predictive_checks,
+        profile,
         read_petab,
         recover,
         sample,
@@ -71,7 +80,7 @@ if TYPE_CHECKING:
     )
     from hepatica.model import Model, check_model
     from hepatica.pharmacology import Drug, dose_grid, dose_series
-    from hepatica.report import write_report
+    from hepatica.report import write_fit_report, write_report
     from hepatica.sbml import read_antimony, read_sbml, write_antimony, write_sbml
     from hepatica.simulation import Differentiator, Objective, Readings, SquaredError, simulate, value_and_gradient
     from hepatica.solver import Status, Tolerances
@@ -90,7 +99,7 @@ __version__ = version("hepatica")
 
 _ROOMS = {
     "agreement": ("Agreement", "Difference", "compare_engines"),
-    "analysis": ("bliss", "hsa", "loewe", "pathway_share", "rank_correlation"),
+    "analysis": ("bliss", "hsa", "identifiability", "loewe", "pathway_share", "posterior_identifiability", "rank_correlation"),
     "assays": (
         "Apoptosis", "DoseResponse", "EdU", "Level", "Panel", "ScratchWound", "TimeCourse", "WesternBlot", "Xenograft", "fit_curve",
         "fit_dose_response",
@@ -105,7 +114,8 @@ _ROOMS = {
     "calibration": ("Calibration", "read_calibration"),
     "inference": (
         "Estimate", "Journal", "Likelihood", "Observable", "Problem", "Replay", "Trial", "check_petab", "check_samples",
-        "describe_fit", "describe_samples", "diagnose", "fit", "fit_petab", "predict", "predictive_checks", "read_petab", "recover",
+        "describe_fit", "describe_samples", "diagnose", "fit", "fit_petab", "predict", "predictive_checks", "profile", "read_petab",
+        "recover",
         "sample", "sample_petab", "write_petab",
     ),
     "library": (
@@ -114,7 +124,7 @@ _ROOMS = {
     ),
     "model": ("Model", "check_model"),
     "pharmacology": ("Drug", "dose_grid", "dose_series"),
-    "report": ("write_report",),
+    "report": ("write_fit_report", "write_report"),
     "sbml": ("read_antimony", "read_sbml", "write_antimony", "write_sbml"),
     "simulation": ("Differentiator", "Objective", "Readings", "SquaredError", "simulate", "value_and_gradient"),
     "solver": ("Status", "Tolerances"),
@@ -132,12 +142,13 @@ __all__ = [
     "__version__", "bliss", "check_model", "check_petab", "check_samples", "cite", "compare_engines", "compile_model",
     "describe", "describe_fit", "describe_samples", "diagnose", "dose_grid", "dose_series", "draw_around",
     "draw_prior", "evaluate_claims", "failures", "fit", "fit_curve", "fit_dose_response", "fit_petab", "hsa",
-    "list_cell_lines", "list_drugs", "list_measurements", "list_models", "list_tools", "load_cell_line", "load_drug",
-    "load_ensemble", "load_measurements", "load_model", "load_posterior", "load_sources", "load_study", "load_tool",
-    "load_wirings", "loewe", "pathway_share", "predict", "predictive_checks", "prior_blocks", "rank_correlation",
-    "read_antimony", "read_blocks", "read_calibration", "read_claims", "read_ensemble", "read_petab", "read_sbml",
-    "recover", "reduce_blocks", "run_study", "sample", "sample_petab", "simulate", "simulate_blocks", "stored_draws",
-    "value_and_gradient", "write_antimony", "write_blocks", "write_ensemble", "write_petab", "write_report",
+    "identifiability", "list_cell_lines", "list_drugs", "list_measurements", "list_models", "list_tools",
+    "load_cell_line", "load_drug", "load_ensemble", "load_measurements", "load_model", "load_posterior",
+    "load_sources", "load_study", "load_tool", "load_wirings", "loewe", "pathway_share", "posterior_identifiability",
+    "predict", "predictive_checks", "prior_blocks", "profile", "rank_correlation", "read_antimony", "read_blocks",
+    "read_calibration", "read_claims", "read_ensemble", "read_petab", "read_sbml", "recover", "reduce_blocks",
+    "run_study", "sample", "sample_petab", "simulate", "simulate_blocks", "stored_draws", "value_and_gradient",
+    "write_antimony", "write_blocks", "write_ensemble", "write_fit_report", "write_petab", "write_report",
     "write_sbml", "write_table",
 ]  # fmt: skip
 

@@ -164,10 +164,11 @@ def fit(
     ] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Then draw from the posterior: posterior.nc.")] = False,
     draws: Annotated[int, typer.Option(help="Draws from the posterior, at least.")] = 2000,
+    profiles: Annotated[bool, typer.Option("--profile", help="Profile every parameter around the best fit.")] = False,
 ) -> None:
-    """Fit a PEtab problem from many starting points."""
+    """Fit a PEtab problem from many starting points, and write a report."""
     from hepatica.inference.diagnose import check_samples, describe_samples
-    from hepatica.inference.fitting import describe_fit, fit_petab
+    from hepatica.inference.fitting import describe_fit, fit_petab, profile_petab
     from hepatica.inference.sampling import sample_petab
     from hepatica.simulation.setup import workers
     from hepatica.solver import Tolerances
@@ -178,8 +179,14 @@ def fit(
         with _progress() as progress:
             found = fit_petab(
                 problem, folder, starts=starts, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
-                progress=lambda done, total: progress("starts", done, total),
+                progress=lambda done, total: progress("starts", done, total), command=shlex.join(["hepatica", *sys.argv[1:]]),
             )  # fmt: skip
+            fitted = bool(found["objective"].notnull().any())
+            if profiles and fitted:
+                profile_petab(
+                    problem, folder, threads=workers(threads), tolerances=tolerances,
+                    progress=lambda done, total: progress("profiles", done, total),
+                )  # fmt: skip
             drawn = None if not sample else sample_petab(
                 problem, folder, draws=draws, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
                 progress=lambda done, total: progress("sampling, % of a chain", done, total),
@@ -190,13 +197,28 @@ def fit(
         raise typer.Exit(INTERRUPTED) from None
     for line in describe_fit(found):
         typer.echo(line)
+    from hepatica.report import write_fit_report
+
     typer.echo(str(folder / "fit.nc"))
     if drawn is not None:
         for line in describe_samples(drawn):
             typer.echo(line)
         typer.echo(str(folder / "posterior.nc"))
-    if not found["objective"].notnull().any() or (drawn is not None and check_samples(drawn)):
+    typer.echo(str(write_fit_report(folder, threads=workers(threads))))
+    if not fitted or (drawn is not None and check_samples(drawn)):
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a fit, also of one that is running.")],
+    threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
+) -> None:
+    """Write the report of a fit anew; of a running one, what it has found so far."""
+    from hepatica.report import write_fit_report
+    from hepatica.simulation.setup import workers
+
+    typer.echo(str(write_fit_report(folder, threads=workers(threads))))
 
 
 @app.command()

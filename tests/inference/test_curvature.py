@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hepatica.errors import InputError
 from hepatica.inference import Likelihood, Problem
 from hepatica.model import Apply, Number, Symbol
 from hepatica.solver import Tolerances
@@ -47,3 +48,18 @@ def test_points_by_the_dozen_are_points_alone(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("hepatica.inference.likelihood.MEMORY", 1)
     for many, few in zip(together, likelihood.curvature(points), strict=True):
         np.testing.assert_array_equal(many, few)
+
+
+def test_information_of_groups_adds_up() -> None:
+    likelihood = Likelihood(noisy("log", "normal"))
+    point = np.array([-0.4, -1.5])
+    groups = np.arange(len(likelihood.problem.values)) % 3
+    parts = likelihood.information(point, groups)
+    np.testing.assert_allclose(parts.sum(axis=0), likelihood.curvature(point[None])[2][0], rtol=1e-12)
+    some = replace(
+        likelihood.problem,
+        **{n: getattr(likelihood.problem, n)[groups == 1] for n in ("trial", "observable", "times", "values")},
+    )
+    np.testing.assert_allclose(parts[1], Likelihood(some).curvature(point[None])[2][0], rtol=1e-5)
+    with pytest.raises(InputError, match=r"^the groups have shape \(2,\); expected a number"):
+        likelihood.information(point, groups[:2])

@@ -9,6 +9,7 @@ from hepatica.inference.petab import check_petab, read_petab
 from hepatica.inference.predict import bands, predict, predictive_checks
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Estimate, Observable, Problem, Trial
+from hepatica.inference.profile import profile
 from hepatica.inference.recovery import recover, simulate_study, uniformity
 from hepatica.inference.replay import Replay
 from hepatica.inference.sample import sample, sample_header
@@ -38,6 +39,7 @@ __all__ = [
     "predict",
     "predictive_checks",
     "prior_draws",
+    "profile",
     "read_petab",
     "recover",
     "sample",

@@ -282,13 +282,27 @@ class Likelihood:
             value[part], gradient[part], known[part] = self._curvature(points[part])
         return value, gradient, known
 
-    def _curvature(self, points: Array) -> tuple[Array, Array, Array]:
+    def information(self, point: Array, groups: Indices) -> Array:
+        """Give the Fisher information of each group of measurements, shape (group, estimated, estimated), at one point.
+
+        ``groups`` numbers the group of each measurement, from zero on, shape (measurement,).
+        """
+        groups = np.asarray(groups, np.int64)
+        if groups.shape != self.problem.values.shape or groups.min(initial=0) < 0:
+            raise InputError(
+                f"the groups have shape {groups.shape}; expected a number from zero on for each of {len(self.problem.values)} measurements."
+            )
+        return np.asarray(self._curvature(self._checked(np.asarray(point, float)[None]), groups)[2][0])
+
+    def _curvature(self, points: Array, groups: Indices | None = None) -> tuple[Array, Array, Array]:
         f, runs, count = self._fitted, len(self._of_trial), len(points)
         x = self.linear(points)
         base = f.base(x)
         rest, fine = self._rest(base, count)
         value, gradient = np.full(count, np.nan), np.full(points.shape, np.nan)
-        known = np.full((*points.shape, points.shape[1]), np.nan)
+        parts = 0 if groups is None else int(groups.max(initial=-1)) + 1
+        size = (points.shape[1],) * 2 if groups is None else (parts, *(points.shape[1],) * 2)
+        known = np.full((count, *size), np.nan)
         if not len(fine):
             return value, gradient, known
         tasks, y0 = self._tasks(fine, base, rest)
@@ -315,7 +329,12 @@ class Likelihood:
             noises = slopes[k, self._run[read], self._reading[read], f.noise[o[read]]][:, back] * inner[k]
             value[point] = total[k]
             gradient[point] = by_expected[k] @ means + by_sigma[k, read] @ noises
-            known[point] = (means.T * weights[0][k]) @ means + (noises.T * weights[1][k, read]) @ noises
+            if groups is None:
+                known[point] = (means.T * weights[0][k]) @ means + (noises.T * weights[1][k, read]) @ noises
+                continue
+            for g in range(parts):
+                by_mean, by_noise = weights[0][k] * (groups == g), weights[1][k, read] * (groups[read] == g)
+                known[point, g] = (means.T * by_mean) @ means + (noises.T * by_noise) @ noises
         return value, gradient, known
 
     def _weights(self, expected: Array, sigma: Array) -> tuple[Array, Array]:

@@ -1,7 +1,8 @@
 """Multi-start fitting: a local optimizer from many starting points, all at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from itertools import count
 from typing import Any
@@ -152,7 +153,7 @@ def fit(
             return starting_point(lower, upper, seed, start, attempt, problem.estimated)
 
         one = _one(point, lower, upper, most)
-        result = yield from one if journal is None else _replayed(Replay(journal, f"start {start}"), one, len(lower))
+        result = yield from one if journal is None else replayed(Replay(journal, f"start {start}"), one, len(lower))
         if progress is not None:
             progress(next(done), starts)
         return result
@@ -173,7 +174,7 @@ def fit_header(problem: Problem, seed: int, most: int, tolerances: Tolerances | 
     }  # fmt: skip
 
 
-def _replayed(replay: Replay, work: Work, size: int) -> Work:
+def replayed(replay: Replay, work: Work, size: int) -> Work:
     """Ask the journal first; of the symmetric information one half is kept."""
     half = np.tril_indices(size)
     answer: Answer | None = None
@@ -191,12 +192,16 @@ def _replayed(replay: Replay, work: Work, size: int) -> Work:
                 "gradient": gradient,
                 "information": known[half] if fine else np.zeros(0),
             }
-        found = replay.call(asked, lambda _, kept=kept: kept)
+        found = replay.call(asked, partial(_given, kept))
         known = np.full((size, size), np.nan)
         if found["information"].size:
             known[half] = found["information"]
             known.T[half] = found["information"]
         answer = float(found["value"][0]), found["gradient"], known
+
+
+def _given(kept: Mapping[str, Array], _asked: Array) -> Mapping[str, Array]:
+    return kept
 
 
 def _one(point: Callable[[int], Array], lower: Array, upper: Array, most: int) -> Work:

@@ -79,7 +79,7 @@ def render(result: ReportData, shown: Sequence[Picture], figures: Mapping[str, s
         answer=answer(result),
         lines=list(dict.fromkeys(v.cell_line for v in result.verdicts)),
         claims=claim_rows(result),
-        figures={p.name: (p, Markup(_wide(figures[p.name]))) for p in shown},  # noqa: S704
+        figures={p.name: (p, Markup(wide(figures[p.name]))) for p in shown},  # noqa: S704
         lanes=lanes,
         densitometry=[] if dish is None else densitometry_table(dish, lanes, weights=weights_of(result.ensemble, dish)),
         fits=fit_rows(result),
@@ -100,7 +100,7 @@ def render(result: ReportData, shown: Sequence[Picture], figures: Mapping[str, s
     )
 
 
-def _wide(svg: str) -> str:
+def wide(svg: str) -> str:
     """Let a figure fill the column, up to a size at which its letters are as large as the text's."""
     width = re.search(r'<svg[^>]*? width="([\d.]+)pt"', svg)
     natural = float(width[1]) if width else 500.0

@@ -101,7 +101,7 @@ def influence_rows(result: ReportData) -> Table:
             clear = mine[(mine["change"].abs() > 2.0 * mine["error"]) & (mine["change"].abs() >= SMALLEST)]
             strongest = clear.reindex(clear["change"].abs().sort_values(ascending=False).index)
             parts = [
-                f"{row.data_set.replace('_', ' ')} {row.change:+.3f} ± {row.error:.3f}"
+                f"{str(row.data_set).replace('_', ' ')} {row.change:+.3f} ± {row.error:.3f}"
                 for row in strongest.itertuples()
             ]
             cells.append("; ".join(parts) or ("none clearly" if len(mine) else "not asked"))
