@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from itertools import count
 from typing import Any
@@ -182,21 +183,22 @@ def _replayed(replay: Replay, work: Work, size: int) -> Work:
             asked = work.send(answer)
         except StopIteration as done:
             return done.value
-        kept: dict[str, Array] = {}
+        now: dict[str, Array] = {}
         if replay.calls >= replay.recorded:
             value, gradient, known = yield asked
-            fine = np.isfinite(known).all()
-            kept = {
-                "value": np.array([value]),
-                "gradient": gradient,
-                "information": known[half] if fine else np.zeros(0),
-            }
-        found = replay.call(asked, lambda _, kept=kept: kept)
+            # of a point that is of no use there is none
+            now = {"value": np.array([value]), "gradient": gradient}
+            now["information"] = known[half] if np.isfinite(known).all() else np.zeros(0)
+        kept = replay.call(asked, partial(_given, now))
         known = np.full((size, size), np.nan)
-        if found["information"].size:
-            known[half] = found["information"]
-            known.T[half] = found["information"]
-        answer = float(found["value"][0]), found["gradient"], known
+        if kept["information"].size:
+            known[half] = kept["information"]
+            known.T[half] = kept["information"]
+        answer = float(kept["value"][0]), kept["gradient"], known
+
+
+def _given(now: dict[str, Array], _asked: Array) -> dict[str, Array]:
+    return now
 
 
 def _one(point: Callable[[int], Array], lower: Array, upper: Array, most: int) -> Work:
