@@ -7,7 +7,7 @@ import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class PypestoProblem:
     def __init__(self, file: Path, *, rtol: float, atol: float) -> None:
         beside = str(Path(sys.executable).parent)  # where the SWIG and CMake that its build needs stand
         os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", "")])
-        logging.disable(logging.WARNING)
+        logging.disable(logging.ERROR)  # of AMICI, at each point that it cannot integrate
         warnings.filterwarnings("ignore")
         import petab.v1 as petab
         import pypesto.petab
@@ -63,15 +63,25 @@ class PypestoProblem:
         """Minus the log-posterior at a point, on the parameters' scales, in the order of ``names``."""
         return float(self.problem.objective(x))
 
-    def fit(self, x: Array) -> tuple[float, int]:
+    def fit(self, x: Array, update: Literal["hybrid", "information"]) -> tuple[float, int]:
         """Give the objective that fides finds from a point, and how many points it evaluated.
 
-        pyPESTO's own settings: Fisher information from forward sensitivities, then the hybrid of it and BFGS.
+        Parameters
+        ----------
+        x
+            Where it starts, on the parameters' scales, in the order of ``names``.
+        update
+            ``hybrid``, pyPESTO's own setting: first the Fisher information from forward sensitivities, later BFGS; or the
+            ``information`` all along.
         """
         from pypesto.history import HistoryOptions
         from pypesto.optimize import FidesOptimizer, OptimizeOptions
 
-        optimizer = FidesOptimizer(verbose=logging.CRITICAL, options={"maxiter": MOST})
+        optimizer = FidesOptimizer(
+            hessian_update="default" if update == "hybrid" else None,
+            verbose=logging.CRITICAL,
+            options={"maxiter": MOST},
+        )
         result = optimizer.minimize(
             self.problem, x0=x, id="0", history_options=HistoryOptions(), optimize_options=OptimizeOptions()
         )

@@ -32,7 +32,17 @@ def figures(kept: Figures) -> str:
     head += ["points a good start", "pyPESTO, points", "time, pyPESTO / hepatica"]
     rows: list[list[Any]] = [head]
     more: list[list[Any]] = [
-        ["problem", "starts (good)", "pyPESTO", "ms a point", "pyPESTO, ms", "s a start", "pyPESTO, s", "difference"]
+        [
+            "problem",
+            "starts (good)",
+            "pyPESTO",
+            "its other setting",
+            "ms a point",
+            "pyPESTO, ms",
+            "s a start",
+            "pyPESTO, s",
+            "difference",
+        ]
     ]
     for r in problems:
         if "hepatica" not in r:
@@ -41,7 +51,7 @@ def figures(kept: Figures) -> str:
         e, p = r["hepatica"], r.get("peer", {})
         head_cells = [r["title"], r["parameters"], f"{-r['known']:.3f}", _best(e), _best(p)]
         rows.append([*head_cells, _each(e), _each(p), _each(e, "points"), _each(p, "points"), _ratio(r)])
-        cells = [_started(e), _started(p), *(_part(q, "seconds", "points", 1e3) for q in (e, p))]
+        cells = [_started(e), _set(p), _set(p.get("other", {})), *(_part(q, "seconds", "points", 1e3) for q in (e, p))]
         cells += [_part(q, "seconds", "starts", 1.0) for q in (e, p)]
         more.append([r["title"], *cells, f"{p['difference']:.0e}" if "difference" in p else p.get("absent", "-")])
     return "\n".join(
@@ -80,6 +90,10 @@ def _best(e: Figures) -> str:
 
 def _started(e: Figures) -> str:
     return f"{e['starts']} ({e['good']})" if "starts" in e else "-"
+
+
+def _set(e: Figures) -> str:
+    return f"{e['update']}: {_started(e)}" if "starts" in e else "-"
 
 
 def _part(e: Figures, above: str, below: str, factor: float) -> str:
