@@ -1,4 +1,4 @@
-# make study | test | conformance | check | fuzz | bench | gradients | scaling | docs: each makes .venv from the pinned environment when it is missing.
+# make study | test | conformance | check | fuzz | bench | fitting | gradients | scaling | docs: each makes .venv from the pinned environment when it is missing.
 
 PYTHON ?= python3.12 python3.13 python3.14 python3 python
 FOUND := $(shell for p in $(PYTHON); do \
@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COVERAGE := 90
 
-.PHONY: study test conformance check fuzz bench gradients scaling docs lock clean
+.PHONY: study test conformance check fuzz bench fitting gradients scaling docs lock clean
 
 study: .venv/run
 	$(BIN)/hepatica run studies/igf1r-sorafenib --out results/igf1r-sorafenib
@@ -29,8 +29,11 @@ check: .venv/dev
 fuzz: .venv/dev
 	$(BIN)/python -m tests.fuzz --inputs 50000
 
-bench: .venv/bench
+bench: .venv/bench fitting
 	$(BIN)/python benchmarks/engine.py --json results/bench/engine.json --markdown docs/figures/engine.md
+
+fitting: .venv/bench
+	$(BIN)/python benchmarks/fitting.py --json results/bench/fitting.json --markdown docs/figures/fitting.md
 
 gradients: .venv/bench
 	$(BIN)/python benchmarks/gradients.py --json results/bench/gradients.json --markdown docs/figures/gradients.md

@@ -9,6 +9,7 @@ Source: H. Hass et al., Bioinformatics 2019;35:3073-3082, doi:10.1093/bioinforma
 
 import csv
 import io
+import os
 import re
 import zipfile
 from dataclasses import dataclass, replace
@@ -22,6 +23,13 @@ from hepatica.model import Model
 from hepatica.sbml import read_sbml
 from models import conformance, prepare
 
+FITTED = {
+    "Boehm_JProteomeRes2014": "Boehm 2014",
+    "Brannmark_JBC2010": "Brännmark 2010",
+    "Bachmann_MSB2011": "Bachmann 2011",
+    "Fujita_SciSignal2010": "Fujita 2010",
+}
+"""Whole problems, for fits."""
 TITLES = {
     "Bachmann_MSB2011": "Bachmann 2011",
     "Lucarelli_CellSystems2018": "Lucarelli 2018",
@@ -53,6 +61,15 @@ def at_hand(name: str) -> bool:
         return False
     with zipfile.ZipFile(archive()) as file:
         return any(f.startswith(f"Benchmark-Models/{name}/") for f in file.namelist())
+
+
+def unpacked(name: str) -> Path:
+    """Unpack a problem below the folder of the benchmarks' builds; gives its YAML file."""
+    folder = Path(os.environ.get("HEPATICA_BENCH", "results/bench")).resolve() / "petab"
+    with zipfile.ZipFile(archive()) as file:
+        members = [f for f in file.namelist() if f.startswith(f"Benchmark-Models/{name}/")]
+        file.extractall(folder, members)
+    return folder / "Benchmark-Models" / name / f"{name}.yaml"
 
 
 def _read(name: str) -> _Tables:

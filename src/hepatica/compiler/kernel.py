@@ -221,4 +221,4 @@ class Tangent:
         """Places in p of the parameters that can move a state; the others only change how states are read."""
         events = [entries[entries[:, 1] == 1, 2] for entries in (self.rooted, self.assigned)]
         columns = np.concatenate([self.source[:, 0], self.initial[:, 1], *events])
-        return np.array(self.parameters, np.int64)[np.unique(columns)]
+        return np.array([self.parameters[c] for c in np.unique(columns)], np.int64)

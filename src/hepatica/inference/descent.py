@@ -4,7 +4,7 @@ The information leaves out the second derivatives of the model, which bend the l
 how gradients change, as in NL2SOL (J. E. Dennis, D. M. Gay, R. E. Welsch, ACM Trans. Math. Softw. 1981;7:348-368,
 doi:10.1145/355958.355965), and used where they foretell the objective better than the information alone. Steps solve the model
 exactly within the region (J. J. More, D. C. Sorensen, SIAM J. Sci. Stat. Comput. 1983;4:553-572); parameters that would leave their
-bounds stop there, and the others are solved for again.
+bounds stop there, and the others are solved for again; a step along the gradient is taken where it promises more.
 """
 
 from collections.abc import Generator
@@ -23,6 +23,7 @@ POOR, GOOD = 0.1, 0.75  # parts of the foretold decrease at which the region shr
 SHRINK, GROW, SMALLEST = 0.25, 2.0, 1e-10
 NEARLY = 0.9  # part of the way to a bound that one step goes, unless it is there
 AT_BOUND = 1e-6
+SHORTER = 12  # steps along the gradient that are looked at beside one that ends at a bound
 
 CONVERGED = "converged: the objective changes no more"
 STUCK = "stopped: no step improves, however small"
@@ -74,7 +75,7 @@ def descend(first: Array, answer: Answer, lower: Array, upper: Array, most: int)
             return replace(found, message=CONVERGED if foretold > -GAIN else STUCK)
         to = np.clip(x + step * unit, lower, upper)
         new, slope, known = yield np.append(to, value)
-        length, moved, change = np.sqrt(step @ step), to - x, new - value
+        length, moved, change = float(np.sqrt(step @ step)), to - x, new - value
         ratio = change / foretold if np.isfinite(new) else -1.0
         if ratio < POOR:
             radius = SHRINK * min(radius, length)
@@ -83,9 +84,9 @@ def descend(first: Array, answer: Answer, lower: Array, upper: Array, most: int)
         found = replace(found, evaluations=found.evaluations + 1)
         if not change < 0.0:
             continue
-        plain = gradient @ moved + 0.5 * moved @ information @ moved
-        bent = plain + 0.5 * moved @ beyond @ moved
-        trusted = not beyond.any() or abs(change - bent) < abs(change - plain)
+        plain = float(gradient @ moved + 0.5 * moved @ information @ moved)
+        bent = plain + 0.5 * float(moved @ beyond @ moved)
+        trusted = not bool(beyond.any()) or abs(change - bent) < abs(change - plain)
         beyond = learn(beyond, moved, slope - gradient, slope - gradient - known @ moved)
         x, value, gradient, information = to, new, slope, known
         found = replace(found, x=x, objective=value, gradient=gradient)
@@ -104,8 +105,8 @@ def learn(beyond: Array, moved: Array, turned: Array, rest: Array) -> Array:
     rest
         The part of the change that the information at the new point does not explain.
     """
-    seen = moved @ beyond @ moved
-    sized = beyond * min(1.0, abs(moved @ rest) / abs(seen)) if seen != 0.0 else beyond
+    seen = float(moved @ beyond @ moved)
+    sized = beyond * min(1.0, abs(float(moved @ rest) / seen)) if seen != 0.0 else beyond
     along = turned @ moved
     if along <= 1e-10 * np.sqrt((turned @ turned) * (moved @ moved)):
         return sized
@@ -130,13 +131,13 @@ def propose(gradient: Array, model: Array, below: Array, above: Array, radius: f
     free = ~(((below >= 0.0) & (gradient > 0.0)) | ((above <= 0.0) & (gradient < 0.0)))
     below = np.where(below > -AT_BOUND, below, NEARLY * below)
     above = np.where(above < AT_BOUND, above, NEARLY * above)
-    step = np.zeros_like(gradient)
+    downhill, step = np.where(free, -gradient, 0.0), np.zeros_like(gradient)
     while free.any():
         left = radius**2 - step @ step
         if left <= 0.0:
             break
         here = np.flatnonzero(free)
-        part = within(gradient[here] + model[here] @ step, model[np.ix_(here, here)], np.sqrt(left))
+        part = within(gradient[here] + model[here] @ step, model[np.ix_(here, here)], float(np.sqrt(left)))
         cut = np.clip(part, below[here], above[here])
         stopped = cut != part
         if not stopped.any():
@@ -144,7 +145,13 @@ def propose(gradient: Array, model: Array, below: Array, above: Array, radius: f
             break
         step[here[stopped]] = cut[stopped]
         free[here[stopped]] = False
-    return step, float(gradient @ step + 0.5 * step @ model @ step)
+    steps = step[None]
+    if ((step == below) | (step == above))[downhill != 0.0].any():  # what the others gain may be lost there
+        lengths = radius / np.sqrt(downhill @ downhill) * SHRINK ** np.arange(SHORTER)
+        steps = np.vstack([steps, np.clip(lengths[:, None] * downhill, below, above)])
+    changes = [float(gradient @ s + 0.5 * s @ model @ s) for s in steps]
+    best = int(np.argmin(changes))
+    return steps[best], changes[best]
 
 
 def within(gradient: Array, model: Array, radius: float) -> Array:

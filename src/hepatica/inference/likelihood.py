@@ -272,7 +272,7 @@ class Likelihood:
         points = self._checked(points)
         value, gradient = np.full(len(points), np.nan), np.full(points.shape, np.nan)
         known = np.full((*points.shape, points.shape[1]), np.nan)
-        each = 8 * self._times.size * len(self._fitted.kernel.observables) * points.shape[1]
+        each = 8 * len(self._slots) * (int(self._slots.max(initial=0)) + 1) * points.shape[1]
         # formulas of parameters in conditions have other derivatives at each point
         most = 1 if len(self._fitted.places) else max(1, MEMORY // each)
         if self.problem.model.events and len(self._rests):
@@ -311,22 +311,23 @@ class Likelihood:
         dy0 = None if rest is None else self._rest_slopes(fine, base, rest, linear)
         run = integrate_tangent(
             f.kernel, self._tangent, self._plan, tasks, base, self._times, self._directions(self._plan, linear), y0=y0, dy0=dy0,
-            tolerances=self._tol, threads=self._threads,
+            slots=self._slots, tolerances=self._tol, threads=self._threads,
         )  # fmt: skip
         shape = (len(fine), runs, *run.values.shape[1:])
         expected, sigma = self._at_measurements(run.values.reshape(shape))
         total, by_expected, by_sigma = self._sum(expected, sigma)
         weights = self._weights(expected, sigma)
         inner = np.where(self.factors == 0.0, 1.0, self.factors * x[fine])
-        slopes, back = run.slopes.reshape(*shape, -1), np.argsort(order)
+        slopes, back = run.slopes.reshape(len(fine), runs, *run.slopes.shape[1:]), np.argsort(order)
         failed = (run.status.reshape(-1, runs) != Status.OK).any(axis=1)
-        o = self.problem.observable
+        o, slots = self.problem.observable, self._slots
         read = np.flatnonzero(f.noise[o] >= 0)
         for k, point in enumerate(fine):
             if failed[k]:
                 continue
-            means = slopes[k, self._run, self._reading, f.expected[o]][:, back] * inner[k]
-            noises = slopes[k, self._run[read], self._reading[read], f.noise[o[read]]][:, back] * inner[k]
+            means = slopes[k, self._run, slots[self._run, self._reading, f.expected[o]]][:, back] * inner[k]
+            at = slots[self._run[read], self._reading[read], f.noise[o[read]]]
+            noises = slopes[k, self._run[read], at][:, back] * inner[k]
             value[point] = total[k]
             gradient[point] = by_expected[k] @ means + by_sigma[k, read] @ noises
             if groups is None:
@@ -373,6 +374,17 @@ class Likelihood:
         return Directions(
             parameter=nothing, state=nothing, doses=no_doses(plan), linear=linear, moving=int(self._moving.sum())
         )
+
+    @cached_property
+    def _slots(self) -> Indices:
+        """Where the derivatives of what is measured, or is the noise of it, go among those of a run, (run, time, column); else -1."""
+        f, o = self._fitted, self.problem.observable
+        wanted = np.zeros((*self._times.shape, len(f.kernel.observables)), bool)
+        read = f.noise[o] >= 0
+        wanted[self._run, self._reading, f.expected[o]] = True
+        wanted[self._run[read], self._reading[read], f.noise[o[read]]] = True
+        flat = wanted.reshape(len(wanted), -1)
+        return np.where(flat, np.cumsum(flat, axis=1) - 1, -1).reshape(wanted.shape)
 
     @property
     def _order(self) -> Indices:

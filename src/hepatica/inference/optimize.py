@@ -1,6 +1,6 @@
 """Multi-start fitting: a local optimizer from many starting points, all at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -183,25 +183,22 @@ def replayed(replay: Replay, work: Work, size: int) -> Work:
             asked = work.send(answer)
         except StopIteration as done:
             return done.value
-        kept: dict[str, Array] = {}
+        now: dict[str, Array] = {}
         if replay.calls >= replay.recorded:
             value, gradient, known = yield asked
-            fine = np.isfinite(known).all()
-            kept = {
-                "value": np.array([value]),
-                "gradient": gradient,
-                "information": known[half] if fine else np.zeros(0),
-            }
-        found = replay.call(asked, partial(_given, kept))
+            # of a point that is of no use there is none
+            now = {"value": np.array([value]), "gradient": gradient}
+            now["information"] = known[half] if np.isfinite(known).all() else np.zeros(0)
+        kept = replay.call(asked, partial(_given, now))
         known = np.full((size, size), np.nan)
-        if found["information"].size:
-            known[half] = found["information"]
-            known.T[half] = found["information"]
-        answer = float(found["value"][0]), found["gradient"], known
+        if kept["information"].size:
+            known[half] = kept["information"]
+            known.T[half] = kept["information"]
+        answer = float(kept["value"][0]), kept["gradient"], known
 
 
-def _given(kept: Mapping[str, Array], _asked: Array) -> Mapping[str, Array]:
-    return kept
+def _given(now: dict[str, Array], _asked: Array) -> dict[str, Array]:
+    return now
 
 
 def _one(point: Callable[[int], Array], lower: Array, upper: Array, most: int) -> Work:

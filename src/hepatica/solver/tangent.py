@@ -131,15 +131,21 @@ def _blend(lane: int, block: int, to: Any, code: Any, data: Any, shape: Any) -> 
 
 @compiled
 def _read(
-    lane: int, task: int, row: int, lowest: int, differential: int, rows: Any, run: Any, tables: Any, seeds: Any, code: Any,
-    data: Any, a: Any, out: Any,
+    lane: int, task: int, row: int, lowest: int, differential: int, rows: Any, run: Any, slots: Any, tables: Any, seeds: Any,
+    code: Any, data: Any, a: Any, out: Any,
 ) -> None:  # fmt: skip
-    """The tangents of what was read within a step, ``out`` (time, observable, direction)."""
+    """The tangents of what was read within a step, ``out`` (slot, direction)."""
     when, entries, algebraic = rows.when, tables.observed, differential < a.y.shape[0]
     times = run.times[run.tasks[task, 0]]
     used, column, direction, weight = seeds
-    wide, count = a.du.shape[3], out.shape[2]
+    wide, count = a.du.shape[3], out.shape[1]
     for k in range(lowest, rows.where[row, READINGS]):
+        place, wanted = slots[run.tasks[task, 0], k], False
+        for o in range(place.shape[0]):
+            if place[o] >= 0:
+                out[place[o]], wanted = 0.0, True
+        if not wanted:
+            continue
         set_weights((times[k] - when[row, TIME]) / when[row, STEP], run.table, a.om, lane)
         call4(code[BLEND], (data[Y], data[U], data[OM], data[POINT]))
         if run.timer >= 0:
@@ -147,7 +153,6 @@ def _read(
         for v in range(a.y.shape[0] if algebraic else 0):
             a.point[v, lane] = rows.solved[task, k, v]
         call3(code[OBSERVE], (data[POINT], data[P], data[OBSERVED]))
-        out[k] = 0.0
         if algebraic:  # which takes the place of what the next lanes' steps need
             kept = (a.y.copy(), a.lu.copy(), a.x[0].copy(), a.u[0].copy(), a.a[0].copy(), a.q[0].copy(), a.f[0].copy())
             a.y[:] = a.point
@@ -158,16 +163,16 @@ def _read(
                 solve_tangents(lane, block, differential, a.do, jacobian, tables, seeds, code, data, a)
             first, last = block * wide, min(count, (block + 1) * wide)
             for e in range(entries.shape[0]):
-                if entries[e, 1] == 0:
+                if entries[e, 1] == 0 and place[entries[e, 0]] >= 0:
                     x = a.observed[e, lane]
-                    target, source = out[k, entries[e, 0]], a.do[entries[e, 2]]
+                    target, source = out[place[entries[e, 0]]], a.do[entries[e, 2]]
                     for d in range(last - first):
                         target[first + d] += x * source[d]
         for e in range(entries.shape[0]):
-            if entries[e, 1] == 1:
+            if entries[e, 1] == 1 and place[entries[e, 0]] >= 0:
                 for t in range(used[lane]):
                     if column[lane, t] == entries[e, 2]:
-                        out[k, entries[e, 0], direction[lane, t]] += a.observed[e, lane] * weight[lane, t]
+                        out[place[entries[e, 0]], direction[lane, t]] += a.observed[e, lane] * weight[lane, t]
         if algebraic:
             a.y[:], a.lu[:], a.x[0], a.u[0], a.a[0], a.q[0], a.f[0] = kept
 
@@ -182,11 +187,12 @@ def push_forward(
     run: Any,
     events: Any,
     dy0: Any,
+    slots: Any,
     tables: Any,
     seeds: Any,
     out: Any,
 ) -> None:
-    """Push the directions forward through recorded tasks; written: ``out`` (task, time, observable, direction).
+    """Push the directions forward through recorded tasks; written: ``out`` (task, slot, direction).
 
     ``queue``: the tasks to do, long ones first. ``dy0`` (row, state, direction): tangents of the initial states of tasks that
     name a row.
@@ -219,7 +225,7 @@ def push_forward(
             _step(lane, tables, seeds, code, data, a)
             lowest = rows.where[rows.order[at[lane] - 1], READINGS]
             _read(
-                lane, task[lane], row, lowest, events.differential, rows, run, tables, seeds, code, data, a, out[task[lane]]
+                lane, task[lane], row, lowest, events.differential, rows, run, slots, tables, seeds, code, data, a, out[task[lane]]
             )  # fmt: skip
             set_weights(rows.when[row, KEPT], run.table, a.om, lane)
             for block in range(a.du.shape[0]):
@@ -236,7 +242,7 @@ class Sensitivities:
     values
         Shape (task, time, observable).
     slopes
-        Derivative of the values, shape (task, time, observable, direction).
+        Derivative of the values, shape (task, time, observable, direction), or (task, slot, direction).
     status, stopped, culprit
         As for :class:`~hepatica.solver.run.Trajectories`.
     """
@@ -250,8 +256,8 @@ class Sensitivities:
 
 def integrate_tangent(
     kernel: Kernel, tangent: Tangent, plan: Plan, tasks: Indices, base: Array, times: Array, directions: Directions, *,
-    y0: Array | None = None, dy0: Array | None = None, tolerances: Tolerances | None = None, threads: int = 1,
-    progress: Progress | None = None,
+    y0: Array | None = None, dy0: Array | None = None, slots: Indices | None = None, tolerances: Tolerances | None = None,
+    threads: int = 1, progress: Progress | None = None,
 ) -> Sensitivities:  # fmt: skip
     """Run tasks, and push directions forward through them.
 
@@ -265,12 +271,22 @@ def integrate_tangent(
         What is moved.
     dy0
         Derivative of ``y0``, shape (row, state, direction); zero when left out.
+    slots
+        Where each reading's derivatives go, or -1 where they are not wanted, shape (arm, time, observable); each has its own
+        place when left out.
     """
     tol, times = tolerances or Tolerances(), by_arm(times, plan)
     rows = np.zeros((1, len(kernel.states))) if y0 is None else np.ascontiguousarray(y0)
     start = np.zeros((len(rows), len(kernel.states), directions.count)) if dy0 is None else np.ascontiguousarray(dy0)
     values = np.full((len(tasks), times.shape[1], len(kernel.observables)), np.nan)
-    slopes = np.full((*values.shape, directions.count), np.nan)
+    all_read = values.shape[1:]
+    to = (
+        np.broadcast_to(np.arange(np.prod(all_read)).reshape(all_read), (len(times), *all_read))
+        if slots is None
+        else slots
+    )
+    to = np.ascontiguousarray(to, np.int64)
+    slopes = np.full((len(tasks), int(to.max(initial=-1)) + 1, directions.count), np.nan)
     stopped, culprit = np.zeros(len(tasks)), np.full(len(tasks), -1)
     table, tools = reading_weights(tol.tableau), dict[int, tuple[Record, TangentSpace]]()
 
@@ -289,10 +305,12 @@ def integrate_tangent(
         moved = directions.doses.arrays
         run = Run(tasks[part], base, plan.arrays, times, timer_of(kernel), table, tol.tableau.gamma, *moved)
         push_forward(
-            own.code, own.data, own.arrays, notes, queue, run, events_of(kernel), start, own.tables, own.seeds, slopes[part]
+            own.code, own.data, own.arrays, notes, queue, run, events_of(kernel), start, to, own.tables, own.seeds,
+            slopes[part],
         )  # fmt: skip
 
     status, _ = spread(
         kernel, tol, tol.share(settling=False), len(tasks), threads, progress, work, tasks_at_once(len(kernel.states))
     )
-    return Sensitivities(values=values, slopes=slopes, status=status, stopped=stopped, culprit=culprit)
+    shaped = slopes if slots is not None else slopes.reshape(*values.shape, directions.count)
+    return Sensitivities(values=values, slopes=shaped, status=status, stopped=stopped, culprit=culprit)
