@@ -345,7 +345,7 @@ def test_fit_draws_from_the_posterior(call, decay, tmp_path):
     assert code == 0, text
     lines = text.splitlines()
     assert lines[2].startswith("1,024 draws of 4 chains, ")
-    assert lines[-1] == str(out / "posterior.nc")
+    assert lines[-2:] == [str(out / "posterior.nc"), str(out / "fit.html")]
     with xr.open_datatree(out / "posterior.nc") as found:
         assert found["posterior"]["k"].values.mean() == pytest.approx(np.log10(0.53), abs=0.05)
         assert found["posterior_predictive"]["measurement"].shape == (4, 256, 3)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from hepatica.analysis.identifiability import identifiability, linear, number, posterior_identifiability
 from hepatica.errors import StorageError
 from hepatica.inference import Likelihood, Problem, describe_fit
+from hepatica.inference.optimize import LAST
 from hepatica.report.fit_data import FitData, read_fit
 from hepatica.report.fit_pictures import (
     plot_coverage,
@@ -150,7 +151,7 @@ def _shown(name: str, figure: Figure, caption: str, *, pixels: bool = False) -> 
 
 
 def _summary(data: FitData, table: pd.DataFrame | None) -> list[str]:
-    lines = list(describe_fit(data.found))[:3]
+    lines = list(describe_fit(data.found)) if not data.courses else list(describe_fit(data.found))[:1]
     if table is not None:
         counts = Counter(str(k) for k in table["kind"])
         lines.append(
@@ -175,7 +176,7 @@ def _starts(data: FitData) -> list[Shown]:
 
 
 def _endings(data: FitData) -> list[Mapping[str, object]]:
-    messages = [str(m) for m in data.found["message"].values]
+    messages = [str(m).split(f"; {LAST}")[0] for m in data.found["message"].values]
     objective = data.found["objective"].values
     rows: list[Mapping[str, object]] = []
     for message, n in Counter(messages).most_common():

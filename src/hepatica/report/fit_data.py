@@ -121,7 +121,7 @@ def _partial(folder: Path, problem: Problem | None) -> tuple[xr.Dataset, list[Ar
             values, points = [], []
             for entry in journal.entries(stream):
                 values.append(float(entry["value"][0]))
-                points.append(entry["arguments"])
+                points.append(entry["arguments"][:-1])
             v = np.where(np.isfinite(values), values, np.inf)
             numbers.append(int(stream.split()[1]))
             evaluations.append(len(v))
