@@ -13,15 +13,8 @@ from hepatica.compiler.kernel import Adjoint, Tangent
 from hepatica.errors import InputError, UnsupportedError
 from hepatica.inference.explain import Ended, at_bounds, few, unlikely
 from hepatica.inference.fitted import fitted
-from hepatica.inference.noise import (
-    information,
-    information_between,
-    log_density,
-    log_probability,
-    residual,
-    residual_between,
-)
-from hepatica.inference.problem import Distribution, Problem, Scale
+from hepatica.inference.measured import Measured
+from hepatica.inference.problem import Problem
 from hepatica.solver import (
     Plan,
     Status,
@@ -67,7 +60,7 @@ class Likelihood:
         self._fitted = fitted(problem)
         self.factors = np.array([{"lin": 0.0, "log": 1.0, "log10": np.log(10.0)}[p.scale] for p in problem.estimated])
         self._tasks_of_point()
-        self._censoring()
+        self._measured = Measured(problem)
         self._plan = plan_from([problem.trials[t].start for t in self._of_trial])
         self._rest_plan = plan_before([[]])
         self._made: Adjoint | None = None
@@ -109,15 +102,6 @@ class Likelihood:
             self._times[k, : len(grid)] = grid
         self._reading = np.array([np.searchsorted(grids[r], t) for r, t in zip(self._run, when, strict=True)], np.int64)
 
-    def _censoring(self) -> None:
-        """Tell which measurements are censored, and the bounds of what was measured."""
-        problem = self.problem
-        code = np.zeros(len(problem.values), np.int8) if problem.censored is None else problem.censored
-        limits = problem.values if problem.limits is None else problem.limits
-        self._censored = code != 0
-        self._low = np.where(code == -1, -np.inf, problem.values)
-        self._high = np.where(code == 1, np.inf, np.where(code == 2, limits, problem.values))
-
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the estimated parameters."""
@@ -133,7 +117,7 @@ class Likelihood:
         points = self._checked(points)
         values, _ = self._simulate(points)
         expected, sigma = self._at_measurements(values)
-        return self._sum(expected, sigma)[0]
+        return self._measured.total(expected, sigma)[0]
 
     def simulate(self, points: Array) -> tuple[Array, Array]:
         """Give what each measurement should be and the scale of its noise, both of shape (point, measurement)."""
@@ -141,21 +125,14 @@ class Likelihood:
 
     def pointwise(self, points: Array) -> Array:
         """Give the log-likelihood of each measurement, shape (point, measurement)."""
-        return self._each(*self.simulate(points))[0]
+        return self._measured.each(*self.simulate(points))[0]
 
     def residuals(self, points: Array) -> Array:
         """Give the normalised differences of measurements from expectations, shape (point, measurement).
 
         Of a censored one it is the difference from the bound that is crossed, and zero where none is.
         """
-        expected, sigma = self.simulate(points)
-        out = np.empty_like(expected)
-        for scale, _distribution, here in self._kinds(censored=False):
-            out[:, here] = residual(self.problem.values[here], expected[:, here], sigma[:, here], scale)
-        for scale, _distribution, here in self._kinds(censored=True):
-            low, high = self._low[here], self._high[here]
-            out[:, here] = residual_between(low, high, expected[:, here], sigma[:, here], scale)
-        return out
+        return self._measured.residuals(*self.simulate(points))
 
     def explain(self, point: Array) -> tuple[str, ...]:
         """Say why a point has no log-likelihood: what ended where and when, what to try, and which parameters are at a bound.
@@ -175,7 +152,7 @@ class Likelihood:
         if not found:
             expected, sigma = self.simulate(points)
             found = few(unlikely(self.problem, expected[0], sigma[0]))
-            if not found and not np.isfinite(self._sum(expected, sigma)[0][0]):
+            if not found and not np.isfinite(self._measured.total(expected, sigma)[0][0]):
                 found = ["a measurement has no probability within its bounds"]
             if not found and not np.isfinite(self.curvature(points)[2]).all():
                 found = ["every run completes, but has no derivatives by the parameters"]
@@ -246,7 +223,7 @@ class Likelihood:
         def slopes(part: slice, values: Array) -> Array:
             whole = values.reshape(-1, runs, *values.shape[1:])
             expected, sigma = self._at_measurements(whole)
-            total, by_expected, by_sigma = self._sum(expected, sigma)
+            total, by_expected, by_sigma = self._measured.total(expected, sigma)
             value[fine[part.start // runs : part.stop // runs]] = total
             return self._at_readings(by_expected, by_sigma, whole.shape).reshape(values.shape)
 
@@ -315,8 +292,8 @@ class Likelihood:
         )  # fmt: skip
         shape = (len(fine), runs, *run.values.shape[1:])
         expected, sigma = self._at_measurements(run.values.reshape(shape))
-        total, by_expected, by_sigma = self._sum(expected, sigma)
-        weights = self._weights(expected, sigma)
+        total, by_expected, by_sigma = self._measured.total(expected, sigma)
+        weights = self._measured.weights(expected, sigma)
         inner = np.where(self.factors == 0.0, 1.0, self.factors * x[fine])
         slopes, back = run.slopes.reshape(len(fine), runs, *run.slopes.shape[1:]), np.argsort(order)
         failed = (run.status.reshape(-1, runs) != Status.OK).any(axis=1)
@@ -337,19 +314,6 @@ class Likelihood:
                 by_mean, by_noise = weights[0][k] * (groups == g), weights[1][k, read] * (groups[read] == g)
                 known[point, g] = (means.T * by_mean) @ means + (noises.T * by_noise) @ noises
         return value, gradient, known
-
-    def _weights(self, expected: Array, sigma: Array) -> tuple[Array, Array]:
-        """Information about what was expected and about the scale of the noise that each measurement gives."""
-        by_expected, by_sigma = np.empty_like(expected), np.empty_like(expected)
-        for scale, distribution, here in self._kinds(censored=False):
-            by_expected[:, here], by_sigma[:, here] = information(
-                expected[:, here], sigma[:, here], scale, distribution
-            )
-        for scale, distribution, here in self._kinds(censored=True):
-            by_expected[:, here], by_sigma[:, here] = information_between(
-                self._low[here], self._high[here], expected[:, here], sigma[:, here], scale, distribution
-            )
-        return by_expected, by_sigma
 
     def _rest_slopes(self, fine: Indices, base: Array, rest: Array, linear: sparse.csr_array) -> Array:
         """Derivatives of the states that runs begin with, in the order of the rows that tasks name."""
@@ -526,35 +490,3 @@ class Likelihood:
             np.add.at(row, places, by_expected[point])
             np.add.at(row, noisy, by_sigma[point, read])
         return out
-
-    def _kinds(self, *, censored: bool) -> list[tuple[Scale, Distribution, Indices]]:
-        """Scale and distribution of the noise, and the measurements that have it, of those that are censored or of the others."""
-        kinds = [(o.scale, o.distribution) for o in self.problem.observables]
-        of = np.array([list(dict.fromkeys(kinds)).index(k) for k in kinds], np.int64)[self.problem.observable]
-        found = [
-            (*kind, np.flatnonzero((of == j) & (self._censored == censored)))
-            for j, kind in enumerate(dict.fromkeys(kinds))
-        ]
-        return [(scale, distribution, here) for scale, distribution, here in found if len(here)]
-
-    def _sum(self, expected: Array, sigma: Array) -> tuple[Array, Array, Array]:
-        """The log-likelihood (point,), and its derivatives by expectations and noise."""
-        each, by_expected, by_sigma = self._each(expected, sigma)
-        total = np.zeros(len(expected))
-        for censored in (False, True):
-            for _scale, _distribution, here in self._kinds(censored=censored):
-                total += np.ascontiguousarray(each[:, here]).sum(axis=1)
-        return total, by_expected, by_sigma
-
-    def _each(self, expected: Array, sigma: Array) -> tuple[Array, Array, Array]:
-        """The log-likelihood of each measurement, and its derivatives by expectation and noise, all (point, measurement)."""
-        each, by_expected, by_sigma = np.empty_like(expected), np.empty_like(expected), np.empty_like(expected)
-        for scale, distribution, here in self._kinds(censored=False):
-            each[:, here], by_expected[:, here], by_sigma[:, here] = log_density(
-                self.problem.values[here], expected[:, here], sigma[:, here], scale, distribution
-            )
-        for scale, distribution, here in self._kinds(censored=True):
-            each[:, here], by_expected[:, here], by_sigma[:, here] = log_probability(
-                self._low[here], self._high[here], expected[:, here], sigma[:, here], scale, distribution
-            )
-        return each, by_expected, by_sigma

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hepatica.errors import InputError
+from hepatica.inference.analytic import AnalyticLikelihood
 from hepatica.inference.descent import STUCK, Answer, Found, descend
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
@@ -40,7 +41,7 @@ class Posterior:
         Of the problem.
     """
 
-    def __init__(self, likelihood: Likelihood) -> None:
+    def __init__(self, likelihood: Likelihood | AnalyticLikelihood) -> None:
         self.likelihood = likelihood
 
     def __call__(self, points: Array, most: Array | None = None) -> tuple[Array, Array, Array]:
@@ -98,7 +99,8 @@ def starting_point(
 
 def fit(
     problem: Problem, *, starts: int = 100, seed: int = 1, threads: int = 1, tolerances: Tolerances | None = None,
-    most: int = 500, at_once: int = AT_ONCE, first: Array | None = None, journal: Journal | None = None, progress: Progress | None = None,
+    most: int = 500, at_once: int = AT_ONCE, first: Array | None = None, analytic: bool = False, journal: Journal | None = None,
+    progress: Progress | None = None,
 ) -> xr.Dataset:  # fmt: skip
     """Fit a problem from many starting points, with trust regions and Fisher information as the curvature.
 
@@ -119,6 +121,8 @@ def fit(
         Starts that advance together.
     first
         Starting points of the first starts, on the parameters' scales (start, estimated); drawn ones when ``None``.
+    analytic
+        Whether parameters with a role are computed in closed form; they are ``inner`` (start, computed) then, and not estimated.
     journal
         Open for writing; takes every evaluation, and a fit that was stopped goes on from it to the same result.
     progress
@@ -138,8 +142,10 @@ def fit(
     """
     if starts < 1:
         raise InputError(f"{starts} starts were asked for; expected one or more.")
+    kind = AnalyticLikelihood if analytic else Likelihood
+    posterior = Posterior(kind(problem, tolerances=tolerances, threads=threads))
+    problem = posterior.likelihood.problem
     lower, upper = bounds_of(problem)
-    posterior = Posterior(Likelihood(problem, tolerances=tolerances, threads=threads))
     done = count(1)
 
     def evaluate(_numbers: list[int], asked: Array) -> list[Answer]:
@@ -163,7 +169,16 @@ def fit(
     for begun, one, failed in ended:
         why = "" if failed is None else f"; {LAST} {'; '.join(posterior.likelihood.explain(failed))}"
         found.append((begun, replace(one, message=one.message + why)))
-    return _dataset(problem, found, lower, upper)
+    table = _dataset(problem, found, lower, upper)
+    if isinstance(posterior.likelihood, AnalyticLikelihood):
+        x = table["x"].values
+        fine = np.isfinite(x).all(axis=1)
+        inner = np.full((len(x), len(posterior.likelihood.inner_names)), np.nan)
+        inner[fine] = posterior.likelihood.inner(x[fine])
+        table = table.assign(inner=(("start", "computed"), inner)).assign_coords(
+            computed=list(posterior.likelihood.inner_names)
+        )
+    return table
 
 
 def fit_header(problem: Problem, seed: int, most: int, tolerances: Tolerances | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ from hepatica.errors import FormatError, NotFoundError, UnsupportedError, did_yo
 from hepatica.inference.censoring import measured
 from hepatica.inference.files import beside, names_of, number, read_table, required
 from hepatica.inference.formula import read_formula
-from hepatica.inference.problem import Distribution, Estimate, Observable, Prior, Problem, Scale, Trial
+from hepatica.inference.problem import Distribution, Estimate, Observable, Prior, Problem, Role, Scale, Trial
 from hepatica.model import Expression, Model, Number, Symbol
 from hepatica.model.expression import substitute, symbols
 from hepatica.sbml import read_sbml
@@ -143,7 +143,11 @@ def _estimate(name: str, row: "pd.Series[Any]") -> Estimate:
     if lower > upper:
         raise FormatError(f"parameter '{name}' has the bounds {lower:g} and {upper:g}; expected the lower one first.")
     prior, drawn = (_prior(name, row, purpose) if estimated else None for purpose in ("objective", "initialization"))
+    role = _text(row, "parameterType", "")
+    if role not in ("", *get_args(Role)):
+        raise FormatError(f"parameter '{name}': the parameterType '{role}' is none of {', '.join(get_args(Role))}.")
     return Estimate(
+        role=role or None if estimated else None,  # type: ignore[arg-type]
         id=name, scale=scale, estimated=bool(estimated), nominal=nominal, lower=lower, upper=upper, prior=prior, start_prior=drawn,  # type: ignore[arg-type]
     )  # fmt: skip
 

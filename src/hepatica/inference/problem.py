@@ -13,6 +13,7 @@ from hepatica.model import Expression, Model
 
 Scale = Literal["lin", "log", "log10"]
 Distribution = Literal["normal", "laplace"]
+Role = Literal["scaling", "offset", "sigma"]
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -52,6 +53,9 @@ class Estimate:
         Of the posterior; flat when ``None``.
     start_prior
         What starting points of a fit are drawn from, between the bounds; uniform on the scale when ``None``.
+    role
+        What it is in observables, where its best value has a closed form; see
+        :class:`~hepatica.inference.analytic.AnalyticLikelihood`.
     """
 
     id: str
@@ -62,6 +66,7 @@ class Estimate:
     estimated: bool = True
     prior: Prior | None = None
     start_prior: Prior | None = None
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

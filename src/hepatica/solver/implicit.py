@@ -40,6 +40,7 @@ STALLED, ROUNDING = (
     0.9,
     1e-7,
 )  # where changes this small do not shrink by this factor any more, rounding is all that is left
+LATE, NOISE = 350, 1e-5  # changes that stay this small from this turn on are rounding, too, however they come and go
 AT_ONCE = 64
 call2, call5, call6, call7, call8 = (caller(n) for n in (2, 5, 6, 7, 8))
 
@@ -80,10 +81,11 @@ def _settle(
     s, b = a.dy[lane, block], a.du[0, 0]
     sums = conserved @ s
     settled, least, before = np.zeros(s.shape[1], np.bool_), np.zeros(s.shape[1]), np.full(s.shape[1], np.inf)
+    late = np.zeros(s.shape[1])
     for v in range(s.shape[0]):
         for d in range(s.shape[1]):
             least[d] = max(least[d], NEGLIGIBLE * abs(s[v, d]) / scale[v])
-    for _ in range(MOST):
+    for turn in range(MOST):
         b[:] = 0.0
         add_sources(lane, 0, block, tables, seeds, a.f, b)
         add_jacobian(lane, tables.jacobian, jacobian, s, b)
@@ -101,7 +103,10 @@ def _settle(
                 change = max(change, abs(b[v, d]) / scale[v])
                 size = max(size, abs(s[v, d]) / scale[v])
                 fine = fine and np.isfinite(b[v, d])
-            settled[d] = fine and (settled[d] or _done(change, before[d], size))
+            if turn >= LATE:
+                late[d] = max(late[d], change / size) if fine else np.inf
+            last = turn == MOST - 1 and late[d] <= NOISE
+            settled[d] = fine and (settled[d] or last or _done(change, before[d], size))
             before[d] = change
             done = done and (settled[d] or not fine)
         if done:
