@@ -25,6 +25,7 @@ check: .venv/dev
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	$(BIN)/hepatica check hcc
 	$(BIN)/hepatica check studies/igf1r-sorafenib
+	$(BIN)/hepatica check studies/hcc-calibration
 
 fuzz: .venv/dev
 	$(BIN)/python -m tests.fuzz --inputs 50000

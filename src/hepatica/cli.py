@@ -151,8 +151,10 @@ def simulate(
 
 @app.command()
 def fit(
-    problem: Annotated[Path, typer.Argument(help="A PEtab problem: its YAML file.")],
-    starts: Annotated[int, typer.Option(help="Starting points of the optimizer.")] = 100,
+    problem: Annotated[Path, typer.Argument(help="A PEtab problem: its YAML file; or the folder of a calibration.")],
+    starts: Annotated[
+        int | None, typer.Option(help="Starting points of the optimizer; 100 when not given, 4 for a calibration.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the starting points.")] = 1,
     rtol: Annotated[
         float | None, typer.Option(help="Relative tolerance of the simulations; 1e-6 when not given.")
@@ -165,8 +167,17 @@ def fit(
     sample: Annotated[bool, typer.Option("--sample", help="Then draw from the posterior: posterior.nc.")] = False,
     draws: Annotated[int, typer.Option(help="Draws from the posterior, at least.")] = 2000,
     profiles: Annotated[bool, typer.Option("--profile", help="Profile every parameter around the best fit.")] = False,
+    without: Annotated[
+        list[str] | None, typer.Option(help="A data set that a calibration leaves out; may be given again.")
+    ] = None,
+    petab: Annotated[
+        Path | None, typer.Option(help="Only write the problem of a calibration as PEtab into this folder.")
+    ] = None,
 ) -> None:
-    """Fit a PEtab problem from many starting points, and write a report."""
+    """Fit a PEtab problem from many starting points, and write a report; or fit and sample a calibration."""
+    if (problem / "calibration.toml").is_file() or problem.name == "calibration.toml":
+        _fit_calibration(problem, out, starts or 4, seed, draws, threads, tuple(without or ()), petab, resume=resume)
+        return
     from hepatica.inference.diagnose import check_samples, describe_samples
     from hepatica.inference.fitting import describe_fit, fit_petab, profile_petab
     from hepatica.inference.sampling import sample_petab
@@ -178,7 +189,7 @@ def fit(
     try:
         with _progress() as progress:
             found = fit_petab(
-                problem, folder, starts=starts, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
+                problem, folder, starts=starts or 100, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
                 progress=lambda done, total: progress("starts", done, total), command=shlex.join(["hepatica", *sys.argv[1:]]),
             )  # fmt: skip
             fitted = bool(found["objective"].notnull().any())
@@ -206,6 +217,63 @@ def fit(
         typer.echo(str(folder / "posterior.nc"))
     typer.echo(str(write_fit_report(folder, threads=workers(threads))))
     if not fitted or (drawn is not None and check_samples(drawn)):
+        raise typer.Exit(1)
+
+
+def _check_calibration(name: str, *, as_json: bool) -> None:
+    """Say what a calibration fits: its measurements by data set and role, and its parameters."""
+    from hepatica.calibration import read_calibration
+
+    found = read_calibration(name)
+    counts = {
+        role: {
+            g: int((found.groups[found.rows(role)] == g).sum())
+            for g in dict.fromkeys(found.groups[found.rows(role)].tolist())
+        }
+        for role in ("fit", "held-out")
+    }
+    parameters = len(found.of("fit").estimated)
+    if as_json:
+        _print_json({"id": found.id, "parameters": parameters, "wirings": list(found.wirings), "measurements": counts})
+        return
+    typer.echo(
+        f"calibration {found.id}: {parameters} parameters, {len(found.wirings)} wirings, {len(found.lines)} cell lines"
+    )
+    for role, sets in counts.items():
+        typer.echo(f"{role}: {sum(sets.values())} measurements ({', '.join(f'{g} {n}' for g, n in sets.items())})")
+    typer.echo("no issues")
+
+
+def _fit_calibration(
+    place: Path, out: Path | None, starts: int, seed: int, draws: int, threads: int | None, without: tuple[str, ...], petab: Path | None,
+    *, resume: bool,
+) -> None:  # fmt: skip
+    """Fit and sample a calibration, or write it as PEtab."""
+    from hepatica.calibration import read_calibration
+    from hepatica.calibration.export import export_petab
+    from hepatica.calibration.run import calibrate, describe_calibrated
+    from hepatica.inference.diagnose import check_samples
+    from hepatica.simulation.setup import workers
+
+    calibration = read_calibration(place)
+    if petab is not None:
+        typer.echo(str(export_petab(calibration.of("fit", without=without), petab)))
+        return
+    folder = out or Path("results") / calibration.id
+    try:
+        with _progress() as progress:
+            found = calibrate(
+                calibration, folder, draws=draws, starts=starts, seed=seed, threads=workers(threads), without=without, resume=resume,
+                progress=progress,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
+        sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {again}\n")
+        raise typer.Exit(INTERRUPTED) from None
+    for line in describe_calibrated(found):
+        typer.echo(line)
+    typer.echo(str(folder / "ensemble.nc"))
+    if check_samples(found.samples):
         raise typer.Exit(1)
 
 
@@ -240,6 +308,9 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong in a model, a study or a PEtab problem, and what the parameters rest on."""
+    if (Path(name) / "calibration.toml").is_file() or Path(name).name == "calibration.toml":
+        _check_calibration(name, as_json=as_json)
+        return
     if Path(name).suffix.lower() in {".yaml", ".yml"}:
         _check_petab(name, as_json=as_json)
         return

@@ -15,7 +15,7 @@ from hepatica.calibration.lines import Line, lines
 from hepatica.calibration.parts import Datum
 from hepatica.calibration.phospho import phospho
 from hepatica.calibration.records import CalibrationRecord
-from hepatica.errors import InputError
+from hepatica.errors import InputError, did_you_mean
 from hepatica.inference.problem import Estimate, Observable, Prior, Problem, Trial
 from hepatica.library import load_model
 from hepatica.library.files import read_record
@@ -66,7 +66,19 @@ class Calibration:
         )
 
     def rows(self, role: str = "fit", *, without: Sequence[str] = ()) -> NDArray[np.int64]:
-        """Give the places of the measurements of one role, without some data sets."""
+        """Give the places of the measurements of one role, without some data sets.
+
+        Raises
+        ------
+        InputError
+            When there is no such data set.
+        """
+        known = sorted(set(self.groups.tolist()))
+        for name in without:
+            if name not in known:
+                raise InputError(
+                    f"calibration '{self.id}' has no data set '{name}' to leave out.{did_you_mean(name, known)}"
+                )
         return np.flatnonzero((self.roles == role) & ~np.isin(self.groups, list(without)))
 
 

@@ -11,10 +11,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from hepatica.calibration.read import Calibration
+from hepatica.analysis import posterior_identifiability
+from hepatica.calibration.compare import compare, summarise
+from hepatica.calibration.read import ROLES, Calibration
 from hepatica.ensemble import LOG_LIKELIHOOD, Ensemble, draw_prior, own_name, write_ensemble
 from hepatica.errors import ComputationError, StorageError
 from hepatica.inference.chains import sample_near
+from hepatica.inference.diagnose import choice_probabilities, describe_samples
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.optimize import Posterior, fit
@@ -27,7 +30,9 @@ Progress = Callable[[str, int, int], None]
 
 TOLERANCES = Tolerances(rtol=1e-4)
 """Model error is 20 % and more: more accurate runs change no digit that is shown, and cost twice as much."""
-CHAINS, WARM = 64, 40
+CHAINS, WARM = 48, 40
+COMPARED = 500
+"""Draws that measurements are compared with."""
 MOST, MOST_WIRED = 40, 12
 """Points of the first fit, and of the fits of other wirings from there: the chains only need to know about where they are."""
 
@@ -47,12 +52,19 @@ class Calibrated:
         As :func:`~hepatica.inference.chains.sample_near` gives them.
     ensemble
         Draws of the model's parameters, of lines by themselves too.
+    fitted, held_out
+        Each measurement against its prediction, as :func:`~hepatica.calibration.compare.compare` gives it.
+    determined
+        How well each parameter is determined, as :func:`~hepatica.analysis.identifiability.posterior_identifiability` says it.
     """
 
     fits: pd.DataFrame
     best: xr.DataArray
     samples: xr.DataTree
     ensemble: Ensemble
+    fitted: pd.DataFrame
+    held_out: pd.DataFrame
+    determined: pd.DataFrame
 
 
 def calibrate(
@@ -66,7 +78,8 @@ def calibrate(
     calibration
         From :func:`~hepatica.calibration.read.read_calibration`.
     out
-        Folder for ``fits.tsv``, ``best.nc``, ``posterior.nc``, ``ensemble.nc`` and the journals.
+        Folder for ``fits.tsv``, ``fitted.tsv``, ``held_out.tsv``, ``determined.tsv``, ``best.nc``, ``posterior.nc``, ``ensemble.nc`` and
+        the journals.
     draws, starts, seed
         Draws of the posterior; starts of the first fit, one from the model's values and the others from the priors; seed of both.
     threads
@@ -148,9 +161,32 @@ def calibrate(
             journal=journal, progress=told("sampling"),
         )  # fmt: skip
     ensemble = to_ensemble(calibration, samples, draws=draws, seed=seed)
-    result = Calibrated(fits=fits, best=points, samples=samples, ensemble=ensemble)
+    chosen = taken(calibration, samples, min(draws, COMPARED))
+    few = ensemble.select(np.linspace(0, ensemble.size - 1, chosen.sizes["draw"]).round().astype(int))
+    told_of = {
+        role: compare(calibration, chosen, few, role, tolerances=TOLERANCES, threads=threads, seed=seed)
+        for role in ROLES
+    }
+    result = Calibrated(
+        fits=fits, best=points, samples=samples, ensemble=ensemble, fitted=told_of["fit"], held_out=told_of["held-out"],
+        determined=posterior_identifiability(samples["posterior"].to_dataset(), samples["prior"].to_dataset()),
+    )  # fmt: skip
     _save(result, folder)
     return result
+
+
+def describe_calibrated(result: Calibrated) -> list[str]:
+    """Say in sentences how a calibration went: wirings, draws, and how well measurements are told."""
+    lines = [*describe_samples(result.samples)]
+    for name, values in choice_probabilities(result.samples).items():
+        lines.append(f"{name}: probability {values.get(1.0, 0.0):.2f} after the data")
+    for what, table in (("fitted", result.fitted), ("held out", result.held_out)):
+        for row in summarise(table).itertuples():
+            lines.append(
+                f"{what}, {row.data_set}: {row.n} values, {row.within_50:.0%} in their 50 % and {row.within_90:.0%} in their 90 % "
+                "intervals"
+            )
+    return lines
 
 
 def _wired(problem: Problem, values: Mapping[str, float]) -> Problem:
@@ -248,7 +284,14 @@ def to_ensemble(calibration: Calibration, samples: xr.DataTree, *, draws: int, s
 
 def _save(result: Calibrated, folder: Path) -> None:
     try:
-        result.fits.to_csv(folder / "fits.tsv", sep="\t", index=False)
+        tables = {
+            "fits": result.fits,
+            "fitted": result.fitted,
+            "held_out": result.held_out,
+            "determined": result.determined,
+        }
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
         result.best.rename("x").to_netcdf(folder / "best.nc", engine="h5netcdf")
         result.samples.to_netcdf(folder / "posterior.nc", engine="h5netcdf")
     except OSError as error:

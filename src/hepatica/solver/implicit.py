@@ -40,7 +40,7 @@ STALLED, ROUNDING = (
     0.9,
     1e-7,
 )  # where changes this small do not shrink by this factor any more, rounding is all that is left
-LATE, NOISE = 350, 1e-5  # changes that stay this small from this turn on are rounding, too, however they come and go
+LATE, NOISE = 350, 1e-6  # changes that stay this small from this turn on are rounding, too, however they come and go
 AT_ONCE = 64
 call2, call5, call6, call7, call8 = (caller(n) for n in (2, 5, 6, 7, 8))
 

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hepatica.calibration import read_calibration
+from hepatica.calibration.compare import summarise
+from hepatica.calibration.export import apart, export_petab
+from hepatica.calibration.run import calibrate, describe_calibrated
+from hepatica.ensemble import read_ensemble
+from hepatica.inference import Likelihood, read_petab
+from hepatica.library import load_model
+
+FOLDER = Path(__file__).parents[2] / "studies" / "hcc-calibration"
+LEFT = ("phospho_hepg2_2009", "phospho_hepg2_2010", "phospho_hepatoma_2011", "growth_ccle", "growth_gdsc")
+FEW = {"draws": 8, "starts": 1, "chains": 4, "warm": 3, "without": LEFT}
+
+
+@pytest.fixture(scope="module")
+def calibration(tmp_path_factory):
+    """With one wiring to decide instead of four."""
+    text = (FOLDER / "calibration.toml").read_text()
+    four = 'wirings = ["wiring_erk_irs", "wiring_foxo_receptor", "wiring_paradox", "wiring_v600e"]'
+    assert four in text
+    folder = tmp_path_factory.mktemp("calibration")
+    (folder / "calibration.toml").write_text(text.replace(four, 'wirings = ["wiring_foxo_receptor"]'))
+    return read_calibration(folder)
+
+
+@pytest.fixture(scope="module")
+def reduced(calibration, tmp_path_factory):
+    """The calibration on binding, timing and doubling times alone."""
+    folder = tmp_path_factory.mktemp("reduced")
+    return calibrate(calibration, folder, threads=2, **FEW), folder
+
+
+def test_a_reduced_calibration_gives_an_ensemble_of_the_model(calibration, reduced) -> None:
+    found, folder = reduced
+    ensemble = read_ensemble(folder / "ensemble.nc")
+    assert ensemble.size == 8
+    assert ensemble.origin == "posterior"
+    assert ensemble.draws.attrs["model_digest"] == load_model("hcc").digest
+    assert {"kon_IR", "sorafenib_RAF_Kd", "wiring_foxo_receptor", "IGF1R_level[Huh7]"} <= set(ensemble.parameters)
+    assert not any(n.startswith(("scale_", "potency_", "control_cells")) for n in ensemble.parameters)
+    assert np.isfinite(ensemble.draws.values).all()
+    assert len(found.fits) == 2 ** len(calibration.wirings)
+    assert found.fits["probability"].sum() == pytest.approx(1.0)
+    assert len(found.held_out) == len(calibration.rows("held-out"))
+    assert any("held out, growth_ccle_sorafenib: 24 values" in line for line in describe_calibrated(found))
+
+
+def test_binding_moves_its_parameters_and_nothing_else(calibration, reduced) -> None:
+    found, _ = reduced
+    problem = calibration.of("fit", without=LEFT)
+    prior = np.array([p.nominal for p in problem.estimated])
+    best = pd.Series(np.exp(found.best.values[0]) / prior, [p.id for p in problem.estimated])
+    assert best["kon_IR"] > 2.0  # hepatocytes bind insulin more tightly than the prior's centre
+    assert best[["MEK_level", "kphos_S6K", "BCL2_level"]].to_numpy() == pytest.approx(1.0, abs=0.15)
+
+
+def test_what_was_stopped_goes_on_to_the_same_bits(calibration, reduced, tmp_path) -> None:
+    whole, _ = reduced
+
+    class StopError(Exception):
+        pass
+
+    def stop(stage: str, done: int, _total: int) -> None:
+        if stage == "sampling" and done == 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        calibrate(calibration, tmp_path, threads=1, progress=stop, **FEW)
+    resumed = calibrate(calibration, tmp_path, threads=1, resume=True, **FEW)
+    assert (resumed.ensemble.draws.values == whole.ensemble.draws.values).all()
+    pd.testing.assert_frame_equal(resumed.fits, whole.fits)
+
+
+def test_the_exported_problem_is_the_same_problem(calibration, tmp_path) -> None:
+    problem = calibration.of("fit", without=("growth_gdsc", "growth_ccle"))
+    read = read_petab(export_petab(problem, tmp_path))
+    targets = {t for trial in apart(problem).trials for c in trial.conditions for t in c}
+    assert not targets & {p.id for p in read.parameters}
+    here = Likelihood(problem)(problem.nominal[None])
+    there = Likelihood(read)(np.array([[p.nominal for p in read.estimated]]))
+    assert there == pytest.approx(here, rel=1e-9)
+
+
+def test_coverage_counts_what_lies_within() -> None:
+    table = pd.DataFrame(
+        {"data_set": ["a"] * 4 + ["b"], "rank": [0.5, 0.3, 0.06, 0.99, np.nan], "beyond": [np.nan] * 4 + [0.8]}
+    )
+    rows = summarise(table).set_index("data_set")
+    assert rows.loc["a", ["n", "within_50", "within_90"]].tolist() == [4, 0.5, 0.75]
+    assert rows.loc["b", ["n", "bounds", "beyond"]].tolist() == [0, 1, 0.8]
