@@ -195,7 +195,7 @@ def test_cite(call):
 
 def test_progress_is_a_bar_on_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with cli._progress() as progress:
+    with cli.screen.show_progress() as progress:
         progress("screening", 1, 4)
         progress("screening", 4, 4)
         progress("simulation", 2, 4)
@@ -208,7 +208,7 @@ def test_the_first_run_on_a_machine_says_what_takes_so_long(monkeypatch, capsys)
     from hepatica import solver
 
     monkeypatch.setattr(solver, "loop_is_ready", lambda: False)
-    with cli._progress():
+    with cli.screen.show_progress():
         pass
     assert capsys.readouterr().err.startswith("hepatica: the first run prepares the solver")
 
@@ -220,17 +220,17 @@ def test_a_verdict_without_draws_says_so():
         claim="C", contrast="all", cell_line="x", outcome="undecided", probability=float("nan"), error=float("nan"),
         opposite=float("nan"), effect=float("nan"), interval=(float("nan"), float("nan")), n=0, left_out=5, kind="entailed",
     )  # fmt: skip
-    assert cli._verdict(nothing) == "undecided (no draw can tell)"
+    assert cli.screen.verdict_text(nothing) == "undecided (no draw can tell)"
 
 
 def test_many_issues_of_one_kind_are_told_as_a_number():
     issues = [Issue(severity="error", where="a.ant:1", message=f"parameter 'k{i}' has no source.") for i in range(9)]
     issues.append(Issue(severity="warning", where="", message="the model has no time unit; declare one."))
-    lines = list(cli._issue_lines(issues))
+    lines = list(cli.screen.issue_lines(issues))
     assert lines[0] == "error: a.ant:1: parameter 'k0' has no source."
     assert lines[3] == "    and 6 more like this (all with --json)"
     assert lines[4:] == ["warning: the model has no time unit; declare one.", "9 errors, 1 warnings"]
-    assert list(cli._issue_lines([])) == ["no issues"]
+    assert list(cli.screen.issue_lines([])) == ["no issues"]
 
 
 PULSE = """model pulse

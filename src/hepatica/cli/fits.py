@@ -1,0 +1,127 @@
+"""Commands that fit: fit, report."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hepatica.cli.app import INTERRUPTED, app
+from hepatica.cli.screen import show_progress
+
+
+@app.command()
+def fit(
+    problem: Annotated[Path, typer.Argument(help="A PEtab problem: its YAML file; or the folder of a calibration.")],
+    starts: Annotated[
+        int | None, typer.Option(help="Starting points of the optimizer; 100 when not given, 4 for a calibration.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the starting points.")] = 1,
+    rtol: Annotated[
+        float | None, typer.Option(help="Relative tolerance of the simulations; 1e-6 when not given.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the result; results/PROBLEM when not given.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted fit, or add starts to it.")
+    ] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Then draw from the posterior: posterior.nc.")] = False,
+    draws: Annotated[int, typer.Option(help="Draws from the posterior, at least.")] = 2000,
+    profiles: Annotated[bool, typer.Option("--profile", help="Profile every parameter around the best fit.")] = False,
+    without: Annotated[
+        list[str] | None, typer.Option(help="A data set that a calibration leaves out; may be given again.")
+    ] = None,
+    petab: Annotated[
+        Path | None, typer.Option(help="Only write the problem of a calibration as PEtab into this folder.")
+    ] = None,
+) -> None:
+    """Fit a PEtab problem from many starting points, and write a report; or fit and sample a calibration."""
+    if (problem / "calibration.toml").is_file() or problem.name == "calibration.toml":
+        _fit_calibration(problem, out, starts or 4, seed, draws, threads, tuple(without or ()), petab, resume=resume)
+        return
+    from hepatica.inference.diagnose import check_samples, describe_samples
+    from hepatica.inference.fitting import describe_fit, fit_petab, profile_petab
+    from hepatica.inference.sampling import sample_petab
+    from hepatica.simulation.setup import workers
+    from hepatica.solver import Tolerances
+
+    folder = out or Path("results") / problem.stem
+    tolerances = None if rtol is None else Tolerances(rtol=rtol)
+    try:
+        with show_progress() as progress:
+            found = fit_petab(
+                problem, folder, starts=starts or 100, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
+                progress=lambda done, total: progress("starts", done, total), command=shlex.join(["hepatica", *sys.argv[1:]]),
+            )  # fmt: skip
+            fitted = bool(found["objective"].notnull().any())
+            if profiles and fitted:
+                profile_petab(
+                    problem, folder, threads=workers(threads), tolerances=tolerances,
+                    progress=lambda done, total: progress("profiles", done, total),
+                )  # fmt: skip
+            drawn = None if not sample else sample_petab(
+                problem, folder, draws=draws, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
+                progress=lambda done, total: progress("sampling, % of a chain", done, total),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
+        sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {again}\n")
+        raise typer.Exit(INTERRUPTED) from None
+    for line in describe_fit(found):
+        typer.echo(line)
+    from hepatica.report import write_fit_report
+
+    typer.echo(str(folder / "fit.nc"))
+    if drawn is not None:
+        for line in describe_samples(drawn):
+            typer.echo(line)
+        typer.echo(str(folder / "posterior.nc"))
+    typer.echo(str(write_fit_report(folder, threads=workers(threads))))
+    if not fitted or (drawn is not None and check_samples(drawn)):
+        raise typer.Exit(1)
+
+
+def _fit_calibration(
+    place: Path, out: Path | None, starts: int, seed: int, draws: int, threads: int | None, without: tuple[str, ...], petab: Path | None,
+    *, resume: bool,
+) -> None:  # fmt: skip
+    """Fit and sample a calibration, or write it as PEtab."""
+    from hepatica.calibration import read_calibration
+    from hepatica.calibration.export import export_petab
+    from hepatica.calibration.run import calibrate, describe_calibrated
+    from hepatica.inference.diagnose import check_samples
+    from hepatica.simulation.setup import workers
+
+    calibration = read_calibration(place)
+    if petab is not None:
+        typer.echo(str(export_petab(calibration.of("fit", without=without), petab)))
+        return
+    folder = out or Path("results") / calibration.id
+    try:
+        with show_progress() as progress:
+            found = calibrate(
+                calibration, folder, draws=draws, starts=starts, seed=seed, threads=workers(threads), without=without, resume=resume,
+                progress=progress,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
+        sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {again}\n")
+        raise typer.Exit(INTERRUPTED) from None
+    for line in describe_calibrated(found):
+        typer.echo(line)
+    typer.echo(str(folder / "ensemble.nc"))
+    if check_samples(found.samples):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a fit, also of one that is running.")],
+    threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
+) -> None:
+    """Write the report of a fit anew; of a running one, what it has found so far."""
+    from hepatica.report import write_fit_report
+    from hepatica.simulation.setup import workers
+
+    typer.echo(str(write_fit_report(folder, threads=workers(threads))))
