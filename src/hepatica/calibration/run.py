@@ -30,7 +30,8 @@ Progress = Callable[[str, int, int], None]
 
 TOLERANCES = Tolerances(rtol=1e-4)
 """Model error is 20 % and more: more accurate runs change no digit that is shown, and cost twice as much."""
-CHAINS, WARM = 48, 40
+CHAINS, WARM, THIN = 16, 60, 2
+"""A chain needs up to a dozen iterations to forget where it was: few long chains."""
 COMPARED = 500
 """Draws that measurements are compared with."""
 MOST, MOST_WIRED = 40, 12
@@ -69,7 +70,8 @@ class Calibrated:
 
 def calibrate(
     calibration: Calibration, out: str | Path, *, draws: int = 2000, starts: int = 4, seed: int = 1, threads: int = 1,
-    without: Sequence[str] = (), chains: int = CHAINS, warm: int = WARM, resume: bool = False, progress: Progress | None = None,
+    without: Sequence[str] = (), chains: int = CHAINS, warm: int = WARM, thin: int = THIN, resume: bool = False,
+    progress: Progress | None = None,
 ) -> Calibrated:  # fmt: skip
     """Fit a calibration and sample its posterior; everything computed stays in a journal.
 
@@ -86,7 +88,7 @@ def calibrate(
         Worker threads; the result does not depend on their number.
     without
         Data sets to leave out.
-    chains, warm
+    chains, warm, thin
         As for :func:`~hepatica.inference.chains.sample_near`.
     resume
         Whether what was stopped goes on.
@@ -110,7 +112,7 @@ def calibrate(
     folder = Path(out)
     free = calibration.of("fit", without=without, wirings="estimated")
     header = {
-        "problem": free.digest, "seed": str(seed), "chains": str(chains), "warm": str(warm), "starts": str(starts),
+        "problem": free.digest, "seed": str(seed), "chains": str(chains), "warm": str(warm), "thin": str(thin), "starts": str(starts),
         "tolerances": str(TOLERANCES), "hepatica": version("hepatica"), "numpy": np.__version__,
     }  # fmt: skip
 
@@ -157,7 +159,7 @@ def calibrate(
     with Journal.open(folder / "journal" / "chains", header | {"what": "chains"}, resume=resume) as journal:
         samples = sample_near(
             free, _modes(points, fits, calibration.wirings), weights=fits["probability"].to_numpy(), draws=draws, chains=chains, warm=warm,
-            seed=seed, choices={w: {0.0: 1.0 - p, 1.0: p} for w, p in prior.items()}, threads=threads, tolerances=TOLERANCES,
+            thin=thin, seed=seed, choices={w: {0.0: 1.0 - p, 1.0: p} for w, p in prior.items()}, threads=threads, tolerances=TOLERANCES,
             journal=journal, progress=told("sampling"),
         )  # fmt: skip
     ensemble = to_ensemble(calibration, samples, draws=draws, seed=seed)

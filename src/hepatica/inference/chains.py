@@ -35,8 +35,10 @@ Progress = Callable[[int, int], None]
 FIRST_STEP = 0.1
 REFRESH = 3
 """How often the metric is made anew while the chains warm up."""
-INFORMED = 8
+INFORMED = 16
 """Chains whose information a metric is the mean of."""
+JUMPS = 6
+"""Jumps that are tried after each Hamiltonian move; values alone cost much less than gradients."""
 STREAM = "chains"
 
 
@@ -211,16 +213,42 @@ def _jump(
     space: Space, likelihood: Likelihood, modes: Modes, state: State, cloud: Cloud, random: np.random.Generator, counts: Counts
 ) -> tuple[Cloud, float]:  # fmt: skip
     """Propose to every chain the same place relative to another start (Metropolis; a shift, so that volumes stay)."""
-    count = len(cloud.z)
-    old = state.mode
-    new = (old + 1 + random.integers(len(modes.z) - 1, size=count)) % len(modes.z)
-    accept = np.log(random.random(count))
-    proposed = cloud_at(space, likelihood.gradient, cloud.z - modes.z[old] + modes.z[new], modes.picked[new], counts)
-    change = proposed.value - cloud.value + modes.prior[new] - modes.prior[old]
-    change += 0.5 * ((cloud.z**2).sum(axis=1) - (proposed.z**2).sum(axis=1))
-    taken = accept < change
-    state.mode = np.where(taken, new, old)
-    return cloud.where(proposed, taken), float(taken.mean())
+    rows = np.arange(len(cloud.z))
+    chance = _proposals(modes.picked)
+    z, mode, value, jumped = cloud.z.copy(), state.mode.copy(), cloud.value.copy(), np.zeros(len(rows), bool)
+    for _ in range(JUMPS):
+        ladder = chance[mode].cumsum(axis=1)
+        new = (ladder > ladder[:, -1:] * random.random((len(rows), 1))).argmax(axis=1)
+        accept = np.log(random.random(len(rows)))
+        there = z - modes.z[mode] + modes.z[new]
+        proposed = likelihood(space.points(there, modes.picked[new])[0])
+        counts.evaluations += len(rows)
+        counts.failed += int((~np.isfinite(proposed)).sum())
+        proposed = np.where(np.isfinite(proposed), proposed, -np.inf)
+        change = proposed - value + modes.prior[new] - modes.prior[mode] + np.log(chance[new, mode] / chance[mode, new])
+        taken = accept < change + 0.5 * ((z**2).sum(axis=1) - (there**2).sum(axis=1))
+        z[taken], mode[taken], value[taken] = there[taken], new[taken], proposed[taken]
+        jumped |= taken
+    moved = np.flatnonzero(jumped)
+    if len(moved):
+        fresh = cloud_at(space, likelihood.gradient, z[moved], modes.picked[mode[moved]], counts)
+        fine = np.isfinite(fresh.value)  # a place without derivatives is left again
+        back = np.zeros(len(rows), np.int64)
+        back[moved] = np.arange(len(moved))
+        jumped[moved[~fine]] = False
+        cloud = cloud.where(fresh.take(back), jumped)
+    state.mode = np.where(jumped, mode, state.mode)
+    return cloud, float(jumped.mean())
+
+
+def _proposals(picked: NDArray[np.int64]) -> Array:
+    """Give the probability of proposing each start from each other: half to any, half to those that differ in one choice at most."""
+    count = len(picked)
+    others = 1.0 - np.eye(count)
+    near = others * ((picked[:, None] != picked).sum(axis=-1) <= 1)
+    degree = near.sum(axis=1, keepdims=True)
+    anywhere = others / (count - 1)
+    return np.where(degree > 0, 0.5 * anywhere + 0.5 * near / np.maximum(degree, 1.0), anywhere)
 
 
 def _coordinates(space: Space, x: Array, picked: NDArray[np.int64]) -> Array:

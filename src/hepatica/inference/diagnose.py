@@ -89,6 +89,9 @@ def check_samples(tree: xr.DataTree) -> tuple[str, ...]:
 def describe_samples(tree: xr.DataTree) -> Sequence[str]:
     """Say in sentences how sampling went; the first line says BLOCKED when nothing may be concluded."""
     issues, table = diagnose(tree), diagnostics(tree)
+    table = table.drop_sel(
+        parameter=[n for n in _chosen(tree) if n in table["parameter"]]
+    )  # their shares are judged instead
     sizes, evidence = tree["posterior"].sizes, _evidence(tree)
     evaluations = (
         int(tree["tempering"]["evaluations"].max("stage").sum()) if len(evidence) else tree.attrs["evaluations"]
