@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepatica.claims import Claim, Contrast, contrast_effect, evaluate_claims, read_claims
+from hepatica.claims import Claim, Contrast, contrast_effect, data_influence, evaluate_claims, read_claims
 from hepatica.errors import FormatError, InputError, NotFoundError, StorageError
 
 TEXT = """
@@ -240,3 +240,21 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FormatError, match="not UTF-8 text at byte 0; save the file as UTF-8"):
         read_claims(tmp_path / "binary.toml")
+
+
+def test_a_data_set_that_speaks_for_a_claim_moves_it():
+    random = np.random.default_rng(1)
+    falls = random.random(4000) < 0.5
+    array = readout(np.stack([np.ones(4000), np.where(falls, 0.5, 1.5), np.ones(4000), np.ones(4000)]))
+    known = np.stack([np.where(falls, 0.0, -np.log(4.0)), random.normal(size=4000)], axis=1)
+    log = xr.DataArray(
+        known, dims=("draw", "data_set"), coords={"draw": np.arange(4000), "data_set": ["for", "silent"]}
+    )
+    table = data_influence([claim(contrast())], {"dish": {"viability": array}}, log).set_index("data_set")
+    # without a quarter of the first data set, draws where it does not fall are 4**0.25 times likelier than before
+    share = falls.mean()
+    left = share / (share + (1 - share) * 4**0.25)
+    assert table.loc["for", "change"] == pytest.approx(share - left, abs=1e-12)
+    assert abs(table.loc["silent", "change"]) < 3 * table.loc["silent", "error"]
+    assert table.loc["for", "change"] > 5 * table.loc["for", "error"]
+    assert 0.9 < table.loc["silent", "effective"] <= 1.0

@@ -53,6 +53,11 @@ def quick(monkeypatch):
     monkeypatch.setattr(report, "write_report", page, raising=False)
 
 
+def test_the_package_can_be_run():
+    done = subprocess.run([sys.executable, "-m", "hepatica", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("hepatica 0.")
+
+
 def test_version_and_help_need_no_heavy_import(call):
     code, out, _ = call("--version")
     assert code == 0

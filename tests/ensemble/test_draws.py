@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from hepatica.ensemble import Ensemble, Wiring, draw_prior, nominal, read_ensemble, write_ensemble
+from hepatica.ensemble import DOUBTS, Ensemble, Wiring, draw_prior, nominal, read_ensemble, write_ensemble
 from hepatica.errors import FormatError, InputError, NotFoundError, StorageError
 from hepatica.evidence import Evidence
 from hepatica.model import Model, Parameter, Prior
@@ -289,3 +289,20 @@ def test_reading_a_broken_file(tmp_path):
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises((StorageError, FormatError), match=r"e\.nc"):
         read_ensemble(path)
+
+
+def test_columns_of_a_line_stand_for_what_all_share(tmp_path):
+    names = ["k", "q", "k[Huh7]", "q[HepG2]"]
+    draws = xr.DataArray(
+        np.arange(8.0).reshape(2, 4), dims=("draw", "parameter"), coords={"draw": [0, 1], "parameter": names},
+        attrs={DOUBTS: "one\ntwo"},
+    )  # fmt: skip
+    ensemble = Ensemble(draws=draws, origin="posterior", seed=1, weights=[1.0, 3.0])
+    assert ensemble.own("Huh7") == ("k",)
+    assert ensemble.own("SK-Hep1") == ()
+    huh7 = ensemble.in_line("Huh7")
+    assert huh7.parameters == ("k", "q")
+    np.testing.assert_array_equal(huh7.draws.values, [[2.0, 1.0], [6.0, 5.0]])
+    np.testing.assert_array_equal(huh7.weights, ensemble.weights)
+    np.testing.assert_array_equal(ensemble.in_line("SK-Hep1").draws.values, [[0.0, 1.0], [4.0, 5.0]])
+    assert read_ensemble(write_ensemble(ensemble, tmp_path / "e.nc")).draws.attrs[DOUBTS] == "one\ntwo"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hepatica.errors import FormatError, NotFoundError, StorageError
+from hepatica.ensemble import write_ensemble
+from hepatica.errors import FormatError, InputError, NotFoundError, StorageError
 from hepatica.evidence import Evidence
 from hepatica.library import (
     list_cell_lines,
@@ -13,10 +14,12 @@ from hepatica.library import (
     load_drug,
     load_ensemble,
     load_model,
+    load_posterior,
     load_sources,
     load_tool,
     load_wirings,
 )
+from hepatica.library.files import library_root
 
 from . import conftest as given
 
@@ -281,3 +284,25 @@ def test_file_that_is_not_text(shelf, tmp_path):
         FormatError, match=r"^library/tools/t\.toml: not UTF-8 text at byte 6; save the file as UTF-8\.$"
     ):
         load_tool("t")
+
+
+def test_a_posterior_is_of_one_version_of_its_model(shelf, tmp_path):
+    with pytest.raises(NotFoundError, match=r"^the library has no posterior ensemble of model 'toy'; fit one with"):
+        load_posterior("toy")
+    (tmp_path / "ensembles").mkdir()
+    drawn = load_ensemble("toy", draws=5, seed=2)
+    write_ensemble(drawn, tmp_path / "ensembles" / "toy.nc")
+    assert load_posterior("toy").draws.values == pytest.approx(drawn.draws.values)
+    drawn.draws.attrs["model_digest"] = "0" * 64
+    write_ensemble(drawn, tmp_path / "ensembles" / "toy.nc")
+    with pytest.raises(
+        InputError, match=r"was made for another version of the model \(000000000000, not [0-9a-f]{12}\)"
+    ):
+        load_posterior("toy")
+
+
+def test_the_posterior_that_comes_with_the_library():
+    ensemble = load_posterior("hcc")
+    assert ensemble.size >= 2000
+    assert {"command", "problem_digest", "sampled"} <= set(ensemble.draws.attrs)
+    assert len((library_root() / "ensembles" / "hcc.nc").read_bytes()) < 5_000_000

@@ -43,6 +43,7 @@ class Result:
     provenance: dict[str, object] = field(default_factory=dict)
     prior: "Result | None" = None
     influence: pd.DataFrame = field(default_factory=pd.DataFrame)
+    doubts: tuple[str, ...] = ()
 
 
 def arm_id(manipulation: str, dose: float) -> str:

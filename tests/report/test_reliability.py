@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from hepatica.report.reliability import effective, reasons, split_rhat
+from hepatica.report.reliability import reasons
 
 FINE = "converged: the objective changes no more"
 STUCK = "stopped: as many iterations as were allowed"
@@ -12,8 +12,13 @@ def starts(objective: list[float], messages: list[str] | None = None) -> xr.Data
     return xr.Dataset({"objective": ("start", objective), "message": ("start", messages or [FINE] * len(objective))})
 
 
-def draws(**values: np.ndarray) -> xr.Dataset:
-    return xr.Dataset({n: (("chain", "draw"), v) for n, v in values.items()})
+def chains(**values: np.ndarray) -> xr.DataTree:
+    bounds = {"lower": 0.0, "upper": np.inf, "scale": "lin"}
+    draws = xr.Dataset({n: (("chain", "draw"), v, bounds) for n, v in values.items()})
+    moves = xr.Dataset({"acceptance": ("iteration", np.full(10, 0.8))})
+    tree = xr.DataTree.from_dict({"posterior": draws, "iterations": moves})
+    tree.attrs |= {"evaluations": 100, "failed": 0}
+    return tree
 
 
 def test_an_optimum_that_was_found_twice_is_one() -> None:
@@ -41,27 +46,13 @@ def test_a_better_optimum_along_a_profile_blocks() -> None:
     assert list(reasons(starts([1.0, 1.0]), better, None)) == ["the profiles found a better optimum; run more starts"]
 
 
-def test_chains_that_do_not_agree_block() -> None:
+def test_chains_that_do_not_agree_block_as_they_do_everywhere() -> None:
     random = np.random.default_rng(1)
     fine = random.normal(size=(4, 1000))
     apart = fine + np.arange(4)[:, None]
-    slow = np.cumsum(random.normal(size=(4, 1000)), axis=1)
-    assert list(reasons(starts([1.0, 1.0]), None, draws(a=fine, fixed=np.ones((4, 1000))))) == []
-    found = list(reasons(starts([1.0, 1.0]), None, draws(a=fine, b=apart)))
-    assert found[0].startswith("the chains do not agree on 1 of 2 parameters (R-hat of b: 1.")
-    assert found[1].startswith("1 of 2 parameters have too few independent draws (b: ")
-    assert len(list(reasons(starts([1.0, 1.0]), None, draws(a=slow)))) == 2
-
-
-def test_r_hat_and_effective_draws_of_what_is_known() -> None:
-    random = np.random.default_rng(2)
-    independent = random.normal(size=(4, 4000))
-    assert split_rhat(independent) == pytest.approx(1.0, abs=2e-3)
-    assert effective(independent) == pytest.approx(16000, rel=0.1)
-    phi, noise = 0.8, random.normal(size=(4, 20000))
-    walk = np.zeros_like(noise)
-    for k in range(1, noise.shape[1]):
-        walk[:, k] = phi * walk[:, k - 1] + noise[:, k]
-    assert effective(walk) == pytest.approx(80000 * (1 - phi) / (1 + phi), rel=0.1)  # autoregression of first order
-    wide = random.normal(size=(4, 4000)) * np.array([1.0, 1.0, 1.0, 3.0])[:, None]
-    assert split_rhat(wide) > 1.05  # the folded one sees it
+    assert list(reasons(starts([1.0, 1.0]), None, chains(a=fine))) == []
+    found = list(reasons(starts([1.0, 1.0]), None, chains(a=fine, b=apart)))
+    assert found[0].startswith("b: R-hat is 1.")
+    many = list(reasons(starts([1.0, 1.0]), None, chains(**{f"k{i}": apart for i in range(9)})))
+    assert "and 6 more like the last one" in many
+    assert len([line for line in many if "R-hat" in line]) == 3

@@ -154,3 +154,12 @@ def test_errors_say_what_came_and_what_is_near() -> None:
         simulate(model, Experiment(id="test", arms=(arm("a"),), assay=Reading(at=())))
     with pytest.raises(NotFoundError, match="no observable 'Z'"):
         simulate(model, Experiment(id="test", arms=(arm("a"),), assay=Reading(names=("Z",))))
+
+
+def test_what_is_drawn_for_a_line_by_itself_replaces_what_the_line_sets() -> None:
+    line = CellLine(id="A", name="A", changes=(Change(target="make", value=7.0), Change(target="decay", value=0.2)))
+    drawn = draws(**{"make": [1.0, 1.0], "make[A]": [2.0, 4.0], "make[B]": [100.0, 100.0]})
+    own = simulate(turnover(), experiment(cell_line=line), drawn)
+    np.testing.assert_allclose(own["X"].sel(arm="control").isel(time=0), [10.0, 20.0], rtol=1e-6)
+    shared = simulate(turnover(), experiment(), drawn)
+    np.testing.assert_allclose(shared["X"].sel(arm="control").isel(time=0), [10.0, 10.0], rtol=1e-6)

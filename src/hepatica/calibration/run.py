@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from hepatica.analysis import posterior_identifiability
 from hepatica.calibration.compare import compare, summarise
 from hepatica.calibration.read import ROLES, Calibration
-from hepatica.ensemble import LOG_LIKELIHOOD, Ensemble, draw_prior, own_name, write_ensemble
+from hepatica.ensemble import DOUBTS, LOG_LIKELIHOOD, Ensemble, draw_prior, own_name, write_ensemble
 from hepatica.errors import ComputationError, StorageError
 from hepatica.inference.chains import sample_near
-from hepatica.inference.diagnose import choice_probabilities, describe_samples
+from hepatica.inference.diagnose import check_samples, choice_probabilities, describe_samples, shortened
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.optimize import Posterior, fit
@@ -71,7 +71,7 @@ class Calibrated:
 def calibrate(
     calibration: Calibration, out: str | Path, *, draws: int = 2000, starts: int = 4, seed: int = 1, threads: int = 1,
     without: Sequence[str] = (), chains: int = CHAINS, warm: int = WARM, thin: int = THIN, resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | None = None, command: str = "",
 ) -> Calibrated:  # fmt: skip
     """Fit a calibration and sample its posterior; everything computed stays in a journal.
 
@@ -94,6 +94,8 @@ def calibrate(
         Whether what was stopped goes on.
     progress
         Called with (stage, done, total).
+    command
+        Is kept with the ensemble.
 
     Returns
     -------
@@ -162,7 +164,7 @@ def calibrate(
             thin=thin, seed=seed, choices={w: {0.0: 1.0 - p, 1.0: p} for w, p in prior.items()}, threads=threads, tolerances=TOLERANCES,
             journal=journal, progress=told("sampling"),
         )  # fmt: skip
-    ensemble = to_ensemble(calibration, samples, draws=draws, seed=seed)
+    ensemble = to_ensemble(calibration, samples, draws=draws, seed=seed, command=command)
     chosen = taken(calibration, samples, min(draws, COMPARED))
     few = ensemble.select(np.linspace(0, ensemble.size - 1, chosen.sizes["draw"]).round().astype(int))
     told_of = {
@@ -242,7 +244,9 @@ def taken(calibration: Calibration, samples: xr.DataTree, draws: int) -> xr.Data
     )
 
 
-def to_ensemble(calibration: Calibration, samples: xr.DataTree, *, draws: int, seed: int) -> Ensemble:
+def to_ensemble(
+    calibration: Calibration, samples: xr.DataTree, *, draws: int, seed: int, command: str = ""
+) -> Ensemble:
     """Give the draws of the model's parameters: sampled ones, those of lines by themselves, and the others from their priors.
 
     Parameters
@@ -253,11 +257,14 @@ def to_ensemble(calibration: Calibration, samples: xr.DataTree, *, draws: int, s
         As :func:`~hepatica.inference.chains.sample_near` gives them; draws of all chains, thinned evenly.
     draws, seed
         How many; seed of what is drawn from priors.
+    command
+        Is kept with the ensemble.
 
     Returns
     -------
     Ensemble
-        Its draws have a coordinate ``log_likelihood_DATA_SET`` (draw) for each data set.
+        Its draws have a coordinate ``log_likelihood_DATA_SET`` (draw) for each data set, and say in ``attrs`` how they were ``sampled``
+        and, one in each line, the ``doubts`` of :func:`~hepatica.inference.diagnose.check_samples`.
     """
     model = calibration.problem.model
     chosen = taken(calibration, samples, draws)
@@ -279,9 +286,14 @@ def to_ensemble(calibration: Calibration, samples: xr.DataTree, *, draws: int, s
                 for k, g in enumerate(chosen["data_set"].values)
             },
         },
-        name="draws", attrs={"model": model.id, "model_digest": model.digest, "problem_digest": str(samples.attrs["digest"])},
+        name="draws", attrs={"model": model.id, "model_digest": model.digest, "problem_digest": str(samples.attrs["digest"]),
+               "sampled": _sampled(samples), "command": command, DOUBTS: "\n".join(shortened(check_samples(samples)))},
     )  # fmt: skip
     return Ensemble(draws=array, origin="posterior", seed=seed)
+
+
+def _sampled(samples: xr.DataTree) -> str:
+    return next(line for line in describe_samples(samples) if not line.startswith("BLOCKED"))
 
 
 def _save(result: Calibrated, folder: Path) -> None:

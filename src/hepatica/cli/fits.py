@@ -102,7 +102,7 @@ def _fit_calibration(
         with show_progress() as progress:
             found = calibrate(
                 calibration, folder, draws=draws, starts=starts, seed=seed, threads=workers(threads), without=without, resume=resume,
-                progress=progress,
+                progress=progress, command=shlex.join(["hepatica", *sys.argv[1:]]),
             )  # fmt: skip
     except KeyboardInterrupt:
         again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])

@@ -123,6 +123,10 @@ def print_result(result: "StudyResult") -> None:
         ]
         table.add_row(claim.id, claim.text, claim.kind, *cells)
     console.print(table)
+    if result.doubts:
+        typer.echo("BLOCKED: the draws of the posterior did not converge; do not rely on what stands after the data:")
+        for reason in result.doubts:
+            typer.echo(f"  {reason}")
 
 
 def verdict_text(verdict: "Verdict", before: "Verdict | None" = None) -> str:

@@ -1,6 +1,7 @@
 """Draws of parameters: how uncertain the model is, as an array of parameter sets."""
 
 from hepatica.ensemble.draws import (
+    DOUBTS,
     LOG_LIKELIHOOD,
     Ensemble,
     draw_around,
@@ -13,6 +14,7 @@ from hepatica.ensemble.draws import (
 from hepatica.ensemble.wiring import Wiring
 
 __all__ = [
+    "DOUBTS",
     "LOG_LIKELIHOOD",
     "Ensemble",
     "Wiring",

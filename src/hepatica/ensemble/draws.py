@@ -22,6 +22,8 @@ from hepatica.errors import FormatError, InputError, NotFoundError, StorageError
 from hepatica.model import Model, Parameter, Prior
 
 Origin = Literal["prior", "posterior", "nominal", "around"]
+DOUBTS = "doubts"
+"""Attribute of draws: reasons not to rely on them, one in each line."""
 LOG_LIKELIHOOD = "log_likelihood_"
 """How coordinates of a posterior's draws begin that hold the log-likelihood of a data set, whose name follows."""
 _ATTEMPTS = 200  # redraws before bounds and prior are declared to contradict each other

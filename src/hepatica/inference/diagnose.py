@@ -4,6 +4,8 @@ Source: A. Vehtari et al., Bayesian Anal. 2021;16:667-718 (rank-normalised R-hat
 ArviZ.
 """
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,7 +111,27 @@ def describe_samples(tree: xr.DataTree) -> Sequence[str]:
         )
     for name, by_value in choice_probabilities(tree).items():
         lines.append(f"{name}: " + ", ".join(f"P({value:g}) = {p:.3f}" for value, p in by_value.items()))
-    return [*lines, *(f"{issue.severity}: {issue}" for issue in issues)]
+    return [*lines, *shortened([f"{issue.severity}: {issue}" for issue in issues])]
+
+
+def shortened(sentences: Sequence[str], shown: int = 3) -> list[str]:
+    """Give the first few of the sentences that say the same of different parameters or with different numbers, and how many more there are.
+
+    Parameters
+    ----------
+    sentences
+        Such as "warning: k1: R-hat is 1.02, ...".
+    shown
+        How many of each kind are given in full.
+    """
+    kinds = [re.sub(r"[0-9]+(\.[0-9]+)?", "0", re.sub(r"[^ :]+: (?=it |R-hat|[0-9])", "", s)) for s in sentences]
+    lines = []
+    for kind, count in Counter(kinds).items():
+        alike = [s for s, k in zip(sentences, kinds, strict=True) if k == kind]
+        lines += alike[:shown]
+        if count > shown:
+            lines.append(f"and {count - shown} more like the last one")
+    return lines
 
 
 def pooled_evidence(evidence: Array) -> float:

@@ -108,7 +108,7 @@ def render_fit(data: FitData, *, threads: int = 1) -> str:
     running = (
         f"This fit is still running, or was stopped: {len(data.courses)} starts were begun." if data.courses else ""
     )
-    blocked = [] if data.courses else reasons(data.found, data.profiles, draws)
+    blocked = [] if data.courses else reasons(data.found, data.profiles, data.posterior)
     contents = [("summary", "Summary"), ("starts", "Starts")]
     contents += (
         [

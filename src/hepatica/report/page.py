@@ -77,6 +77,7 @@ def render(result: ReportData, shown: Sequence[Picture], figures: Mapping[str, s
     return template.render(
         study=result.study,
         answer=answer(result),
+        doubts=result.doubts,
         lines=list(dict.fromkeys(v.cell_line for v in result.verdicts)),
         claims=claim_rows(result),
         figures={p.name: (p, Markup(wide(figures[p.name]))) for p in shown},  # noqa: S704

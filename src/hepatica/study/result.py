@@ -48,6 +48,8 @@ class StudyResult:
         The same study on draws of the prior, where these are of the posterior.
     influence
         Which data sets move the claims, as :func:`~hepatica.claims.data_influence` gives it; empty for a prior.
+    doubts
+        Reasons not to rely on the posterior: diagnostics of its chains that failed.
     """
 
     study: Study
@@ -61,6 +63,7 @@ class StudyResult:
     provenance: Mapping[str, object]
     prior: "StudyResult | None" = None
     influence: pd.DataFrame = field(default_factory=pd.DataFrame)
+    doubts: tuple[str, ...] = ()
 
 
 def conclude(

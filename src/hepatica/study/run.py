@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from hepatica.ensemble import DOUBTS
 from hepatica.errors import InputError
 from hepatica.study.plan import Study
 from hepatica.study.result import StudyResult, conclude, failure_table
@@ -84,7 +85,12 @@ def run_study(
     }
     result = _run(study, "prior", store, threads, progress, provenance)
     if study.posterior is not None:
-        result = replace(_run(study, "posterior", store, threads, progress, provenance), prior=result)
+        attrs = study.posterior.draws.attrs
+        provenance |= {
+            "posterior": {k: str(v) for k, v in attrs.items() if k in {"command", "problem_digest", "sampled"}}
+        }
+        doubts = tuple(str(attrs.get(DOUBTS, "")).splitlines())
+        result = replace(_run(study, "posterior", store, threads, progress, provenance), prior=result, doubts=doubts)
     seconds = {"seconds": round(time.perf_counter() - clock, 2)}
     result = replace(result, provenance={**result.provenance, **seconds})
     save_result(result, Path(out))

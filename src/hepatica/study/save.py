@@ -100,6 +100,7 @@ def as_data(result: StudyResult) -> dict[str, object]:
         "claims": claims,
         "screening": {**result.screening.attrs, "rules": result.screening.to_dict("records")},
         "pathway": result.pathway.to_dict("records"),
+        "doubts": list(result.doubts),
         "influence": result.influence.to_dict("records"),
         "failures": result.failures.to_dict("records"),
         "provenance": dict(result.provenance),
