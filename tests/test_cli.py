@@ -19,20 +19,6 @@ STUDY = Path(__file__).parents[1] / "studies" / "igf1r-sorafenib"
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a command and give its exit code and what it wrote."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["hepatica", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        written = capsys.readouterr()
-        return caught.value.code or 0, written.out, written.err
-
-    return run
-
-
-@pytest.fixture
 def quick(monkeypatch):
     """Let the founding study run without its large experiments, and the report be a line of text."""
     from dataclasses import replace

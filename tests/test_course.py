@@ -1,6 +1,5 @@
 """A time course of any model at the command line and from Python."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from hepatica import Arm, Experiment, TimeCourse, cli, draw_around, read_antimony, simulate, solver
+from hepatica import Arm, Experiment, TimeCourse, draw_around, read_antimony, simulate, solver
 from hepatica.errors import InputError, NotFoundError
 
 DECAY = """model decay
@@ -26,17 +25,10 @@ def decay(tmp_path):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
+def simulated(monkeypatch, call):
     monkeypatch.setattr(solver, "loop_is_ready", lambda: True)
 
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["hepatica", "simulate", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        written = capsys.readouterr()
-        return caught.value.code or 0, written.out, written.err
-
-    return run
+    return lambda *words: call("simulate", *words)
 
 
 def course(*at, of=()):
@@ -48,8 +40,8 @@ def table(text: str, tmp_path: Path) -> pd.DataFrame:
     return pd.read_csv(tmp_path / "out.csv")
 
 
-def test_one_run_as_text(call, decay, tmp_path):
-    code, out, err = call(decay, "--until", 4, "--points", 5, "--rtol", 1e-7)
+def test_one_run_as_text(simulated, decay, tmp_path):
+    code, out, err = simulated(decay, "--until", 4, "--points", 5, "--rtol", 1e-7)
     assert (code, err) == (0, "")
     got = table(out, tmp_path)
     assert list(got) == ["arm", "draw", "time", "A", "B"]
@@ -57,8 +49,8 @@ def test_one_run_as_text(call, decay, tmp_path):
     np.testing.assert_allclose(got["B"], 2 * got["A"])
 
 
-def test_values_set_and_what_is_read(call, decay, tmp_path):
-    _, out, _ = call(
+def test_values_set_and_what_is_read(simulated, decay, tmp_path):
+    _, out, _ = simulated(
         decay, "--until", 2, "--points", 3, "--of", "loss, A", "--set", "k=1", "--set", "A=2", "--rtol", 1e-7
     )
     got = table(out, tmp_path)
@@ -67,24 +59,24 @@ def test_values_set_and_what_is_read(call, decay, tmp_path):
     np.testing.assert_allclose(got["loss"], 2 * got["A"])
 
 
-def test_draws_to_files_are_the_same_in_pieces(call, decay, tmp_path, monkeypatch):
+def test_draws_to_files_are_the_same_in_pieces(simulated, decay, tmp_path, monkeypatch):
     words = (decay, "--draws", 7, "--sigma", 0.5, "--until", 5, "--points", 3, "--set", "A=1")
-    assert call(*words, "--out", tmp_path / "whole.nc")[0] == 0
+    assert simulated(*words, "--out", tmp_path / "whole.nc")[0] == 0
     monkeypatch.setattr("hepatica.course.BLOCK_BYTES", 8 * 3 * 4 * 2)
-    code, out, err = call(*words, "--out", tmp_path / "parts.nc")
+    code, out, err = simulated(*words, "--out", tmp_path / "parts.nc")
     assert (code, out.strip()) == (0, str(tmp_path / "parts.nc"))
     assert err.splitlines()[-1] == "runs: 7 of 7 (100 %)"
     whole, parts = (xr.load_dataset(tmp_path / f"{n}.nc", engine="h5netcdf") for n in ("whole", "parts"))
     xr.testing.assert_identical(whole, parts)
     assert len(set(whole["A"].values[0, :, 1])) == 7
-    assert call(*words, "--out", tmp_path / "whole.csv")[0] == 0
+    assert simulated(*words, "--out", tmp_path / "whole.csv")[0] == 0
     got = pd.read_csv(tmp_path / "whole.csv")
     np.testing.assert_array_equal(got["A"].values, whole["A"].values.ravel())
 
 
-def test_an_interrupted_run_goes_on(call, decay, tmp_path, monkeypatch):
+def test_an_interrupted_run_goes_on(simulated, decay, tmp_path, monkeypatch):
     words = (decay, "--draws", 7, "--sigma", 0.5, "--until", 5, "--points", 3)
-    assert call(*words, "--out", tmp_path / "whole.nc")[0] == 0
+    assert simulated(*words, "--out", tmp_path / "whole.nc")[0] == 0
     monkeypatch.setattr("hepatica.course.BLOCK_BYTES", 8 * 3 * 4 * 2)
 
     def stop(_stage, done, _total):
@@ -92,24 +84,26 @@ def test_an_interrupted_run_goes_on(call, decay, tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "_plain_progress", lambda: stop)
-        code, _, err = call(*words, "--out", tmp_path / "parts.nc")
+        patch.setattr("hepatica.cli.screen._plain_progress", lambda: stop)
+        code, _, err = simulated(*words, "--out", tmp_path / "parts.nc")
     assert code == 130
     assert err.startswith("hepatica: interrupted. Continue with: hepatica simulate ")
-    assert call(*words, "--out", tmp_path / "parts.nc", "--resume")[0] == 0
+    assert simulated(*words, "--out", tmp_path / "parts.nc", "--resume")[0] == 0
     whole, parts = (xr.load_dataset(tmp_path / f"{n}.nc", engine="h5netcdf") for n in ("whole", "parts"))
     xr.testing.assert_identical(whole, parts)
-    assert call(*words, "--out", tmp_path / "parts.nc", "--resume")[0] == 0
+    assert simulated(*words, "--out", tmp_path / "parts.nc", "--resume")[0] == 0
 
 
-def test_failures_are_told_and_empty(call, tmp_path):
+def test_failures_are_told_and_empty(simulated, tmp_path):
     (tmp_path / "m.ant").write_text("x = 1; k = 1; x' = k*x^2")
-    code, out, err = call(tmp_path / "m.ant", "--until", 2, "--points", 3)
+    code, out, err = simulated(tmp_path / "m.ant", "--until", 2, "--points", 3)
     assert code == 1
     assert out.splitlines()[-1].endswith(",")
     assert err.splitlines()[0].startswith("arm 'control', draw 0 stopped at 1: ")
     assert err.splitlines()[-1] == "1 of 1 runs failed; their values are empty from there on"
-    code, _, err = call(tmp_path / "m.ant", "--until", 1.5, "--points", 3, "--draws", 20, "--sigma", 0.5, "--of", "x")
+    code, _, err = simulated(
+        tmp_path / "m.ant", "--until", 1.5, "--points", 3, "--draws", 20, "--sigma", 0.5, "--of", "x"
+    )
     assert code == 0
     assert 0 < int(err.splitlines()[-1].split()[0]) < 20
 
@@ -133,25 +127,25 @@ def test_failures_are_told_and_empty(call, tmp_path):
         (("--out", "a.csv", "--resume"), "--resume goes on with a netCDF file; give --out FILE.nc."),
     ],
 )
-def test_mistakes_are_one_sentence(call, decay, words, message):
-    code, out, err = call(decay, *words)
+def test_mistakes_are_one_sentence(simulated, decay, words, message):
+    code, out, err = simulated(decay, *words)
     assert (code, out) == (2, "")
     assert err.startswith(f"hepatica: {message}")
     assert err.count("\n") == 1
 
 
-def test_a_file_that_exists_stays(call, decay, tmp_path):
+def test_a_file_that_exists_stays(simulated, decay, tmp_path):
     (tmp_path / "a.csv").write_text("mine")
-    code, _, err = call(decay, "--out", tmp_path / "a.csv")
+    code, _, err = simulated(decay, "--out", tmp_path / "a.csv")
     assert code == 2
     assert err.startswith(f"hepatica: '{tmp_path / 'a.csv'}' exists; ")
     assert (tmp_path / "a.csv").read_text() == "mine"
-    code, _, err = call(decay, "--out", tmp_path / "none" / "a.csv")
+    code, _, err = simulated(decay, "--out", tmp_path / "none" / "a.csv")
     assert code == 2
     assert "could not be written" in err
 
 
-def test_a_parameter_of_one_reaction_is_named_with_it(call, tmp_path):
+def test_a_parameter_of_one_reaction_is_named_with_it(simulated, tmp_path):
     from hepatica.model import Apply, Compartment, Model, Parameter, Reaction, Species, Symbol
     from hepatica.sbml import write_sbml
 
@@ -161,7 +155,7 @@ def test_a_parameter_of_one_reaction_is_named_with_it(call, tmp_path):
         parameters=(Parameter(id="r.k", value=1.0),), reactions=(Reaction(id="r", reactants=(("A", 1),), products=(), rate=rate),),
     )  # fmt: skip
     write_sbml(model, tmp_path / "m.xml")
-    assert call(tmp_path / "m.xml", "--set", "k=1")[2].endswith("Did you mean 'r.k'?\n")
+    assert simulated(tmp_path / "m.xml", "--set", "k=1")[2].endswith("Did you mean 'r.k'?\n")
 
 
 def test_a_time_course_in_python():

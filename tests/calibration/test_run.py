@@ -1,3 +1,4 @@
+import html
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ from hepatica.calibration.compare import summarise
 from hepatica.calibration.export import apart, export_petab
 from hepatica.calibration.run import calibrate, describe_calibrated
 from hepatica.ensemble import read_ensemble
+from hepatica.errors import NotFoundError
 from hepatica.inference import Likelihood, read_petab
 from hepatica.library import load_model
+from hepatica.report import is_calibration, write_calibration_report
 
 FOLDER = Path(__file__).parents[2] / "studies" / "hcc-calibration"
 LEFT = ("phospho_hepg2_2009", "phospho_hepg2_2010", "phospho_hepatoma_2011", "growth_ccle", "growth_gdsc")
@@ -48,6 +51,26 @@ def test_a_reduced_calibration_gives_an_ensemble_of_the_model(calibration, reduc
     assert found.fits["probability"].sum() == pytest.approx(1.0)
     assert len(found.held_out) == len(calibration.rows("held-out"))
     assert any("held out, growth_ccle_sorafenib: 24 values" in line for line in describe_calibrated(found))
+
+
+def test_the_page_of_a_calibration_says_what_it_rests_on(reduced, call) -> None:
+    found, folder = reduced
+    code, out, _ = call("report", folder)
+    assert (code, out.strip()) == (0, str(folder / "calibration.html"))
+    page = (folder / "calibration.html").read_text(encoding="utf-8")
+    assert "BLOCKED" in page  # eight draws are no posterior
+    assert "wiring_foxo_receptor" in page
+    for group in found.held_out["data_set"].unique():
+        assert f"<h3>{group.replace('_', ' ')}</h3>" in page
+    for word in ("mathdefault", "http://", "https://"):
+        assert word not in page.replace("http://www.w3.org/", "")
+    assert found.determined["words"].iloc[0].split(";")[0] in html.unescape(page)
+
+
+def test_a_folder_without_a_calibration_has_no_page(tmp_path) -> None:
+    assert not is_calibration(tmp_path)
+    with pytest.raises(NotFoundError, match=r"holds no finished calibration \(fits.tsv, fitted.tsv, .*--resume"):
+        write_calibration_report(tmp_path)
 
 
 def test_binding_moves_its_parameters_and_nothing_else(calibration, reduced) -> None:

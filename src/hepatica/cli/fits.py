@@ -91,6 +91,7 @@ def _fit_calibration(
     from hepatica.calibration.export import export_petab
     from hepatica.calibration.run import calibrate, describe_calibrated
     from hepatica.inference.diagnose import check_samples
+    from hepatica.report import write_calibration_report
     from hepatica.simulation.setup import workers
 
     calibration = read_calibration(place)
@@ -111,17 +112,21 @@ def _fit_calibration(
     for line in describe_calibrated(found):
         typer.echo(line)
     typer.echo(str(folder / "ensemble.nc"))
+    typer.echo(str(write_calibration_report(folder)))
     if check_samples(found.samples):
         raise typer.Exit(1)
 
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a fit, also of one that is running.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a fit, also of one that is running, or of a calibration.")],
     threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
 ) -> None:
-    """Write the report of a fit anew; of a running one, what it has found so far."""
-    from hepatica.report import write_fit_report
+    """Write the report of a fit or a calibration anew; of a fit that is running, what it has found so far."""
+    from hepatica.report import is_calibration, write_calibration_report, write_fit_report
     from hepatica.simulation.setup import workers
 
+    if is_calibration(folder):
+        typer.echo(str(write_calibration_report(folder)))
+        return
     typer.echo(str(write_fit_report(folder, threads=workers(threads))))

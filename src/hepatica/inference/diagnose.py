@@ -206,7 +206,7 @@ def _of_parameters(tree: xr.DataTree) -> list[Issue]:
             found.append(_issue("error", name, "all draws have one value; draw more, or do not estimate it."))
             continue
         if rhat > RHAT_WARNING:
-            text = f"R-hat is {rhat:.3f}, so the chains do not agree on it (at most {RHAT:g}); take more particles."
+            text = f"R-hat is {rhat:.3f}, so the chains do not agree on it (at most {RHAT:g}); draw more."
             found.append(_issue("error" if rhat > RHAT else "warning", name, text))
         if min(bulk, tail) < EFFECTIVE_WARNING:
             text = f"it has {bulk:.0f} effective draws, {tail:.0f} in the tails; {EFFECTIVE_WARNING:g} are wanted: draw more."
@@ -225,7 +225,7 @@ def _of_choice(name: str, draws: Array) -> list[Issue]:
     error = max(float((draws == v).mean(axis=1).std(ddof=1)) for v in np.unique(draws)) / np.sqrt(len(draws))
     if error <= SHARE_WARNING:
         return []
-    text = f"the probability of one of its values has a standard error of {error:.2f} (at most {SHARE:g}); take more particles or chains."
+    text = f"the probability of one of its values has a standard error of {error:.2f} (at most {SHARE:g}); draw more."
     return [_issue("error" if error > SHARE else "warning", name, text)]
 
 
@@ -253,9 +253,7 @@ def _of_tempering(tree: xr.DataTree) -> list[Issue]:
     tempering, found = tree["tempering"].to_dataset(), list[Issue]()
     evidence = tempering["log_evidence"].values
     if len(evidence) > 1 and (spread := float(evidence.std(ddof=1))) > SPREAD_WARNING:
-        text = (
-            f"their log-evidences have a standard deviation of {spread:.1f} (at most {SPREAD:g}); take more particles."
-        )
+        text = f"their log-evidences have a standard deviation of {spread:.1f} (at most {SPREAD:g}); draw more."
         # the draws of a chain do not depend on its evidence; the weights of rival choices do
         found.append(_issue("error" if spread > SPREAD and _chosen(tree) else "warning", "chains", text))
     for chain in tempering["chain"].values:
