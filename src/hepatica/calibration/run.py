@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 
 TOLERANCES = Tolerances(rtol=1e-4)
 """Model error is 20 % and more: more accurate runs change no digit that is shown, and cost twice as much."""
-CHAINS, WARM, THIN = 16, 60, 2
+CHAINS, WARM, THIN = 16, 80, 3
 """A chain needs up to a dozen iterations to forget where it was: few long chains."""
 COMPARED = 500
 """Draws that measurements are compared with."""

@@ -7,11 +7,12 @@ the difference of their places, so that wirings are weighed by the data. What is
 multi-start fits are for.
 
 Sources: S. Duane et al., Phys. Lett. B 1987;195:216-222; M. Girolami and B. Calderhead, J. R. Stat. Soc. B 2011;73:123-214 (the Fisher
-information as metric; here its mean over the posterior, one metric for all points).
+information as metric; here its mean over the posterior, one metric for all points); A. Seyboldt, E. Carlson and B. Carpenter,
+arXiv:2603.18845 (what draws and gradients tell beyond it).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -20,7 +21,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from hepatica.errors import ComputationError, InputError
-from hepatica.inference.hamiltonian import Cloud, Counts, adapted, cloud_at, move
+from hepatica.inference.hamiltonian import Cloud, Counts, adapted, cloud_at, move, whitening
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.prior import log_prior
@@ -33,8 +34,11 @@ Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 FIRST_STEP = 0.1
-REFRESH = 3
-"""How often the metric is made anew while the chains warm up."""
+REFRESH = 4
+"""How often the metric is made anew while the chains warm up: first from Fisher informations, from ``LEARNT`` on from draws too."""
+LEARNT = 3
+REGULAR = 0.05
+"""How much of the metric of informations remains in that of draws."""
 INFORMED = 16
 """Chains whose information a metric is the mean of."""
 JUMPS = 6
@@ -44,13 +48,17 @@ STREAM = "chains"
 
 @dataclass(slots=True, kw_only=True)
 class State:
-    """Where the chains are: particles, the start each belongs to, whitening factor, whether it is a new one, size of steps."""
+    """Where the chains are: particles, the start each belongs to, whitening factor, whether it is a new one, size of steps.
+
+    While they warm up, also where they were, as (places relative to their starts, gradients of the log-density).
+    """
 
     cloud: Cloud
     mode: NDArray[np.int64]
     metric: Array
     step: float
     fresh: bool = True
+    past: list[tuple[Array, Array]] = field(default_factory=list)
 
 
 def sample_near(
@@ -119,7 +127,10 @@ def sample_near(
     for iteration in range(total + 1):
         if journal is not None and iteration < begun:
             entry = journal.entry(STREAM, iteration)
-            state, rate = _unpacked(space, entry, state, counts), (float(entry["rates"][0]), float(entry["rates"][1]))
+            state, rate = (
+                _unpacked(space, modes, entry, state, counts),
+                (float(entry["rates"][0]), float(entry["rates"][1])),
+            )
         else:
             random = np.random.Generator(np.random.Philox(key=[seed, iteration]))
             if state is None:
@@ -201,11 +212,20 @@ def _advance(
     if len(modes.z) > 1:
         cloud, jumped = _jump(space, likelihood, modes, state, cloud, random, counts)
     state.cloud, state.fresh = cloud, False
-    if iteration < warm and iteration % max(1, warm // (REFRESH + 1)) == 0:
-        rows = random.permutation(len(cloud.z))[:INFORMED]
-        metric = _metric(space, likelihood, cloud.z[rows], cloud.picked[rows], counts)
-        if metric is not None:
-            state.metric, state.fresh = metric, True
+    if iteration < warm:
+        state.past.append((cloud.z - modes.z[state.mode], cloud.slope - cloud.z))
+        every = max(1, warm // (REFRESH + 1))
+        if iteration % every == 0:
+            metric = None
+            if iteration < LEARNT * every:
+                rows = random.permutation(len(cloud.z))[:INFORMED]
+                metric = _metric(space, likelihood, cloud.z[rows], cloud.picked[rows], counts)
+            else:
+                metric = _learnt(state, every)
+            if metric is not None:
+                state.metric, state.fresh = metric, True
+    else:
+        state.past.clear()
     return rate, jumped
 
 
@@ -276,6 +296,13 @@ def _metric(space: Space, likelihood: Likelihood, z: Array, picked: NDArray[np.i
     return whitening
 
 
+def _learnt(state: State, after: int) -> Array:
+    """Give the metric of the draws and gradients after some iterations, as far as they differ from the metric they were made with."""
+    z, g = (np.concatenate(parts) for parts in zip(*state.past[after:], strict=True))
+    factor = whitening(np.linalg.solve(state.metric, z.T).T, g @ state.metric, np.full(len(z), 1.0 / len(z)), REGULAR)
+    return np.asarray(state.metric @ factor)
+
+
 def _packed(state: State, rate: tuple[float, float], counts: Counts) -> dict[str, Array | NDArray[np.int64]]:
     cloud = state.cloud
     return {
@@ -285,12 +312,15 @@ def _packed(state: State, rate: tuple[float, float], counts: Counts) -> dict[str
     }  # fmt: skip
 
 
-def _unpacked(space: Space, entry: Mapping[str, NDArray[Any]], before: State | None, counts: Counts) -> State:
+def _unpacked(
+    space: Space, modes: Modes, entry: Mapping[str, NDArray[Any]], before: State | None, counts: Counts
+) -> State:  # fmt: skip
     z, picked = entry["z"], entry["picked"]
     counts.evaluations, counts.failed = (int(c) for c in entry["counts"])
     cloud = Cloud(z=z, picked=picked, x=space.points(z, picked)[0], value=entry["value"], slope=entry["slope"])
     metric = before.metric if before is not None and not entry["metric"].size else entry["metric"]
-    return State(cloud=cloud, mode=entry["mode"], metric=metric, step=float(entry["step"][0]))
+    past = [] if before is None else [*before.past, (z - modes.z[entry["mode"]], entry["slope"] - z)]
+    return State(cloud=cloud, mode=entry["mode"], metric=metric, step=float(entry["step"][0]), past=past)
 
 
 def _tree(

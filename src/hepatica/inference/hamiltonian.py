@@ -90,17 +90,23 @@ def metric_of(cloud: Cloud, beta: float, weights: Array) -> Array:
     """
     alive = np.isfinite(cloud.value)
     w = np.where(alive, weights, 0.0)
-    w = w / w.sum()
-    z, g = cloud.z - w @ cloud.z, beta * cloud.slope - cloud.z
-    g = g - w @ g
+    return whitening(cloud.z, beta * cloud.slope - cloud.z, w / w.sum())
+
+
+def whitening(z: Array, g: Array, weights: Array, regular: float = REGULAR) -> Array:
+    """Give the factor that :func:`metric_of` does from points and gradients of the log-density, both (particle, free).
+
+    Weights add up to one; ``regular`` is added to both covariances, in units in which each coordinate is as wide as its gradient.
+    """
+    z, g = z - weights @ z, g - weights @ g
     tiny = 1e-12
-    scale = np.sqrt(np.sqrt((w @ z**2 + tiny) / (w @ g**2 + tiny)))
+    scale = np.sqrt(np.sqrt((weights @ z**2 + tiny) / (weights @ g**2 + tiny)))
     z, g = z / scale, g * scale
     length = np.sqrt((g**2).sum(axis=1))
-    longest = OUTLYING * np.median(length[alive])
+    longest = OUTLYING * np.median(length[weights > 0.0])
     g = g * np.minimum(1.0, longest / np.maximum(length, tiny))[:, None]
-    identity = REGULAR * np.eye(z.shape[1])
-    a, b = (z.T * w) @ z + identity, (g.T * w) @ g + identity
+    identity = regular * np.eye(z.shape[1])
+    a, b = (z.T * weights) @ z + identity, (g.T * weights) @ g + identity
     root, back = _powers(b)
     middle, _ = _powers(root @ a @ root)
     mean = back @ middle @ back
