@@ -34,6 +34,11 @@ def told(place: Path) -> list[str]:
     return table(shown)
 
 
+def short(width: object) -> str:
+    """Give a width with two digits."""
+    return f"{width:.2f}" if isinstance(width, float) else ""
+
+
 def main(folder: Path) -> None:
     """Print everything."""
     tree = xr.open_datatree(folder / "posterior.nc", engine="h5netcdf")
@@ -46,6 +51,16 @@ def main(folder: Path) -> None:
     lines += ["Parameters by how the data determine them:", ""]
     counts = determined["kind"].value_counts()
     lines += table(pd.DataFrame({"kind": counts.index, "parameters": counts.to_numpy()}))
+    expected = pd.read_csv(folder / "expected.tsv", sep="\t").fillna("")
+    lines += ["What was expected before the fit, and what was found:", ""]
+    shown = pd.DataFrame(
+        {
+            "quantity": expected["quantity"], "expected": expected["expected"], "found": expected["found"],
+            "narrowed most": expected["best_parameter"], "its width": expected["width"].map(short),
+            "best combination": expected["combination_width"].map(short),
+        }
+    )  # fmt: skip
+    lines += table(shown)
     sys.stdout.write("\n".join(lines))
 
 

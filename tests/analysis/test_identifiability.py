@@ -111,7 +111,8 @@ def test_draws_of_a_posterior() -> None:
     a = random.uniform(-2.0, 2.0, (2, 2000))
     table = {
         "a": a, "b": -a + 0.01 * random.normal(size=a.shape), "k": 0.05 * random.normal(size=a.shape),
-        "c": random.uniform(-2.0, 2.0, a.shape), "low": random.uniform(-2.0, -1.0, a.shape), "wiring": np.ones(a.shape),
+        "c": random.uniform(-2.0, 2.0, a.shape), "low": random.uniform(-2.0, -1.0, a.shape),
+        "beyond": 2.5 + 0.2 * random.normal(size=a.shape), "wiring": np.ones(a.shape),
     }  # fmt: skip
     dims = ("chain", "draw")
     posterior = xr.Dataset({n: (dims, v, {"scale": "lin" if n == "wiring" else "log10"}) for n, v in table.items()})
@@ -123,9 +124,32 @@ def test_draws_of_a_posterior() -> None:
         "c": "not determined",
         "k": "determined",
         "low": "bounded above",
+        "beyond": "determined",
     }
     assert found.loc["a", "words"].endswith("only the product a*b is determined")
     assert "only" not in found.loc["low", "words"].removeprefix("only bounded")
     assert "only" not in found.loc["c", "words"]
     assert found.loc["a", "moves"] == "moves with b (correlation −1)"
     assert found.loc["k", "words"].startswith("determined within a factor 1.2")
+    assert "; before the data 0.01" in found.loc["low", "words"]
+    assert (found["data"] == "").all()
+
+
+def test_the_data_that_draws_know_a_parameter_by() -> None:
+    random = np.random.default_rng(1)
+    dims = ("chain", "draw")
+    posterior, prior = (
+        xr.Dataset({n: (dims, w * random.normal(size=(2, 4000)), {"scale": "log"}) for n, w in widths.items()})
+        for widths in ({"a": 0.1, "b": 0.1, "c": 1.0}, {"a": 1.0, "b": 1.0, "c": 1.0})
+    )
+    parts = np.array([np.diag([99.0, 50.0, 0.0]), np.diag([1.0, 50.0, 0.0])])
+    names = ["a", "b", "c"]
+    groups = xr.DataArray(
+        parts, dims=("group", "other", "along"), coords={"group": ["blot", "array"], "other": names, "along": names}
+    )
+    found = posterior_identifiability(posterior, prior, groups=groups)
+    assert found["data"].tolist() == ["known mostly by blot", "known by all data together", ""]
+    with pytest.raises(InputError, match=r"lacks parameters of the draws, such as 'c'"):
+        posterior_identifiability(
+            posterior, prior, groups=groups.assign_coords(other=["a", "b", "d"], along=["a", "b", "d"])
+        )

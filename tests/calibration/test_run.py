@@ -17,7 +17,7 @@ from hepatica.report import is_calibration, write_calibration_report
 
 FOLDER = Path(__file__).parents[2] / "studies" / "hcc-calibration"
 LEFT = ("phospho_hepg2_2009", "phospho_hepg2_2010", "phospho_hepatoma_2011", "growth_ccle", "growth_gdsc")
-FEW = {"draws": 8, "starts": 1, "chains": 4, "warm": 3, "without": LEFT}
+FEW = {"draws": 8, "starts": 1, "chains": 4, "warm": 4, "thin": 1, "without": LEFT}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,21 @@ def test_the_page_of_a_calibration_says_what_it_rests_on(reduced, call) -> None:
     for word in ("mathdefault", "http://", "https://"):
         assert word not in page.replace("http://www.w3.org/", "")
     assert found.determined["words"].iloc[0].split(";")[0] in html.unescape(page)
+
+
+def test_what_the_data_determine_stands_beside_what_was_expected(calibration, reduced) -> None:
+    found, folder = reduced
+    table = found.expected.set_index("quantity")
+    assert list(table.index) == [e.quantity for e in calibration.expected]
+    assert table.loc["insulin binding to IR", "combination_width"] <= table.loc["insulin binding to IR", "width"]
+    assert table.loc["weights of migration", "found"] == "not fitted"
+    widths = table["combination_width"].dropna()
+    assert ((widths >= 0.0) & (widths < 3.0)).all()
+    assert "Expected before the fit, and found" in (folder / "calibration.html").read_text(encoding="utf-8")
+    known = found.determined["data"]
+    mostly = known[known.str.startswith("known mostly by ")].str.removeprefix("known mostly by ").str.split(" and ")
+    assert len(mostly)
+    assert set(mostly.explode()) <= set(calibration.groups) - set(LEFT)
 
 
 def test_a_folder_without_a_calibration_has_no_page(tmp_path) -> None:

@@ -15,6 +15,10 @@ Array = NDArray[np.float64]
 LEVEL = 0.95
 WIDE = 10.0
 """A parameter that is known within this factor is determined; within a larger one, hardly."""
+NARROW = 0.5
+"""Draws of a posterior that are narrower than this times the prior determine a parameter, wherever they are."""
+UNTOUCHED = 0.9
+"""Draws of a posterior that are wider than this times the prior, and not moved, tell nothing of a parameter."""
 FACTORS: Mapping[str, float] = {"lin": 0.0, "log": 1.0, "log10": float(np.log(10.0))}
 COLUMNS = ("parameter", "kind", "value", "lower", "upper", "words", "moves", "data")
 
@@ -49,6 +53,8 @@ def identifiability(profiles: xr.Dataset, *, groups: xr.DataArray | None = None)
         )
     scales = [str(s) for s in profiles["scale"].values]
     sure = _sure_combinations(profiles, names, scales)
+    wide = profiles["upper_bound"].values - profiles["lower_bound"].values
+    ground = np.diag(12.0 / np.where(wide > 0.0, wide, 1.0) ** 2)  # uniform between the bounds
     rows = []
     for name in (str(n) for n in profiles["parameter"].values):
         one, k = profiles.sel(parameter=name), names.index(name)
@@ -60,23 +66,33 @@ def identifiability(profiles: xr.Dataset, *, groups: xr.DataArray | None = None)
         together = [] if kind == "determined" else [c for c in sure if name in c]
         words += _only(together)
         moves = "" if kind == "determined" else _moves(one, k, names, scales)
-        data = "" if groups is None or kind == "not determined" else _known_by(profiles, groups, k)
+        data = "" if groups is None or kind == "not determined" else _known_by(ground, groups, k, 4.0)
         rows.append((name, kind, value, low, high, words, moves, data))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def posterior_identifiability(posterior: xr.Dataset, prior: xr.Dataset) -> pd.DataFrame:
+def posterior_identifiability(
+    posterior: xr.Dataset, prior: xr.Dataset, *, groups: xr.DataArray | None = None
+) -> pd.DataFrame:
     """Say of each parameter how well it is determined, from draws of the posterior and of the prior.
 
     Parameters
     ----------
     posterior, prior
         One variable for each parameter, on its scale, dimensions (chain, draw), with the attribute ``scale``.
+    groups
+        As for :func:`identifiability`, at one draw or as the mean of several.
 
     Returns
     -------
     pandas.DataFrame
-        As :func:`identifiability` gives it; ``value`` is the median. An end is open where the posterior reaches as far as the prior.
+        As :func:`identifiability` gives it; ``value`` is the median. An end is open where the posterior reaches as far as the prior and
+        not, much narrower, beyond it; both are where it is as wide as the prior and in the same place.
+
+    Raises
+    ------
+    InputError
+        When the groups are of other parameters.
     """
     names = [str(n) for n in posterior.data_vars if float(posterior[n].std()) > 0.0]
     scales = [str(posterior[n].attrs.get("scale", "lin")) for n in names]
@@ -90,24 +106,45 @@ def posterior_identifiability(posterior: xr.Dataset, prior: xr.Dataset) -> pd.Da
     part = covariance[np.ix_(log_scaled, log_scaled)]
     sets = combinations(np.linalg.pinv(part, hermitian=True), [names[k] for k in log_scaled]) if log_scaled else []
     sure = [c for _, table in sets for c in table if _steady(c, names, logs)]
+    ground = np.diag([1.0 / max(float(prior[n].var()), 1e-300) for n in names])
+    if groups is not None:
+        if missing := set(names) - {str(n) for n in groups["other"].values}:
+            raise InputError(
+                f"the information of groups lacks parameters of the draws, such as '{min(missing)}'; give it for the same problem."
+            )
+        groups = groups.sel(other=names, along=names)
     rows = []
     tail = 0.5 * (1.0 - LEVEL)
     for k, name in enumerate(names):
         first, middle, last = np.quantile(x[k], [tail, 0.5, 1.0 - tail])
         before = np.quantile(prior[name].values.ravel(), [tail, 1.0 - tail])
         near = 0.05 * (before[1] - before[0])
-        low = np.nan if first - before[0] < near else linear(first, scales[k])
-        high = np.nan if before[1] - last < near else linear(last, scales[k])
+        narrow = float(x[k].std()) < NARROW * float(prior[name].std())
+        inside = (first - before[0], before[1] - last)
+        low, high = (
+            np.nan if far < near and not (narrow and far < -near) else linear(end, scales[k])
+            for far, end in zip(inside, (first, last), strict=True)
+        )
+        if _untouched(x[k], prior[name].values):
+            low = high = np.nan
         value, edge = linear(middle, scales[k]), tuple(linear(float(b), scales[k]) for b in before)
         kind = _kind(value, low, high, edge, scales[k])
         words = _words(kind, value, low, high, edge, scales[k])
+        words += "" if kind == "not determined" else f"; before the data {number(edge[0])} to {number(edge[1])}"
         words += _only([] if kind == "determined" else [c for c in sure if name in c])
         order = [
             j for j in np.argsort(-np.abs(correlation[k]), kind="stable") if j != k and abs(correlation[k, j]) > 0.8
         ][:3]
         moves = ", ".join(f"{names[j]} (correlation {number(correlation[k, j], 2)})" for j in order)
-        rows.append((name, kind, value, low, high, words, f"moves with {moves}" if moves else "", ""))
+        data = "" if groups is None or kind == "not determined" else _known_by(ground, groups, k, 1.5)
+        rows.append((name, kind, value, low, high, words, f"moves with {moves}" if moves else "", data))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _untouched(after: Array, before: Array) -> bool:
+    """Whether draws are as wide as those before the data, and in the same place."""
+    spread = float(before.std())
+    return bool(after.std() > UNTOUCHED * spread and abs(np.median(after) - np.median(before)) < 0.5 * spread)
 
 
 def _steady(powers: Combination, names: Sequence[str], logs: Array) -> bool:
@@ -230,21 +267,23 @@ def _moves(one: xr.Dataset, k: int, names: list[str], scales: list[str]) -> str:
     return f"when it rises tenfold, {', '.join(text for _, text in sorted(found, reverse=True)[:3])}" if found else ""
 
 
-def _known_by(profiles: xr.Dataset, groups: xr.DataArray, k: int) -> str:
-    """Say without which group of measurements most of what is known of a parameter would be lost."""
-    wide = profiles["upper_bound"].values - profiles["lower_bound"].values
-    ground = np.diag(12.0 / np.where(wide > 0.0, wide, 1.0) ** 2)  # uniform between the bounds
+def _known_by(ground: Array, groups: xr.DataArray, k: int, more: float) -> str:
+    """Say without which group of measurements most of what is known of a parameter would be lost.
+
+    ``ground`` is what is known before the data; less than ``more`` times as much is no knowledge.
+    """
     parts = groups.transpose("group", "other", "along").values
-    whole = profiles["information"].values + ground
+    whole = parts.sum(axis=0) + ground
 
     def precision(known: Array) -> float:
         return 1.0 / float(np.linalg.pinv(known, hermitian=True)[k, k])
 
     all_of_it = precision(whole)
-    if not all_of_it > 4.0 * ground[k, k]:
+    if not all_of_it > more * ground[k, k]:
         return ""
     lost = np.array([1.0 - max(precision(whole - part), ground[k, k]) / all_of_it for part in parts])
-    order = [int(g) for g in np.argsort(-lost, kind="stable") if lost[g] > 0.5][:3]
+    most = 0.5 * (1.0 - ground[k, k] / all_of_it)
+    order = [int(g) for g in np.argsort(-lost, kind="stable") if lost[g] > most][:3]
     if not order:
         return "known by all data together"
     return f"known mostly by {' and '.join(str(groups['group'].values[g]) for g in order)}"

@@ -14,7 +14,7 @@ from hepatica.calibration.growth import growth
 from hepatica.calibration.lines import Line, lines
 from hepatica.calibration.parts import Datum
 from hepatica.calibration.phospho import phospho
-from hepatica.calibration.records import CalibrationRecord
+from hepatica.calibration.records import CalibrationRecord, ExpectedRecord
 from hepatica.errors import InputError, did_you_mean
 from hepatica.inference.problem import Estimate, Observable, Prior, Problem, Trial
 from hepatica.library import load_model
@@ -43,6 +43,8 @@ class Calibration:
         Switches that the data may decide; they are parameters of the problem.
     prior_only
         Parameters that no fitted measurement depends on.
+    expected
+        How well groups of parameters were expected to be identified, before the fit.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Calibration:
     lines: Mapping[str, Line]
     wirings: tuple[str, ...]
     prior_only: tuple[str, ...]
+    expected: tuple[ExpectedRecord, ...] = ()
 
     def of(self, role: str = "fit", *, without: Sequence[str] = (), wirings: Wirings = "fixed") -> Problem:
         """Give the problem of the measurements of one role, without some data sets, its switches fixed or estimated.
@@ -116,9 +119,16 @@ def read_calibration(place: str | Path) -> Calibration:
     data = [d for part, _ in parts for d in part if d.role in ROLES]
     estimates += [e for _, more in parts for e in more]
     problem = _problem(record.id, model, estimates, data)
+    ids = [e.id for e in estimates]
+    for item in record.expected:
+        for name in item.parameters:
+            if name not in ids:
+                raise InputError(
+                    f"calibration '{record.id}' expects something of '{name}', and has no such parameter.{did_you_mean(name, ids)}"
+                )
     return Calibration(
         id=record.id, title=record.title, problem=problem, lines=found, wirings=tuple(record.wirings), prior_only=rest,
-        groups=np.array([d.group for d in data]), roles=np.array([d.role for d in data]),
+        groups=np.array([d.group for d in data]), roles=np.array([d.role for d in data]), expected=tuple(record.expected),
     )  # fmt: skip
 
 

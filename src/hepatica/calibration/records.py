@@ -1,5 +1,7 @@
 """What a ``calibration.toml`` may hold."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from hepatica.library.files import Record
@@ -98,6 +100,15 @@ class ScaledRecord(Record):
     error_sd: float = Field(gt=0)
 
 
+class ExpectedRecord(Record):
+    """One ``[[expected]]``: how well the data were expected to identify a group of parameters, said before the fit."""
+
+    quantity: str = Field(min_length=1)
+    parameters: list[str] = Field(min_length=1)
+    state: Literal["good", "fair", "weak", "not identifiable", "not fitted"]
+    note: str = ""
+
+
 class CalibrationRecord(Record):
     """``calibration.toml``."""
 
@@ -113,3 +124,4 @@ class CalibrationRecord(Record):
     igf1_binding: Igf1BindingRecord | None = None
     insulin_binding: ScaledRecord | None = None
     insulin_timing: ScaledRecord | None = None
+    expected: list[ExpectedRecord] = Field(default_factory=list[ExpectedRecord])

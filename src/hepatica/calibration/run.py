@@ -11,8 +11,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from hepatica.analysis import posterior_identifiability
 from hepatica.calibration.compare import compare, summarise
+from hepatica.calibration.determined import against_expected, determine
 from hepatica.calibration.read import ROLES, Calibration
 from hepatica.ensemble import DOUBTS, LOG_LIKELIHOOD, Ensemble, draw_prior, own_name, write_ensemble
 from hepatica.errors import ComputationError, StorageError
@@ -56,7 +56,9 @@ class Calibrated:
     fitted, held_out
         Each measurement against its prediction, as :func:`~hepatica.calibration.compare.compare` gives it.
     determined
-        How well each parameter is determined, as :func:`~hepatica.analysis.identifiability.posterior_identifiability` says it.
+        How well each parameter is determined, as :func:`~hepatica.calibration.determined.determine` says it.
+    expected
+        The same of groups of parameters beside what was expected, as :func:`~hepatica.calibration.determined.against_expected` gives it.
     """
 
     fits: pd.DataFrame
@@ -66,6 +68,7 @@ class Calibrated:
     fitted: pd.DataFrame
     held_out: pd.DataFrame
     determined: pd.DataFrame
+    expected: pd.DataFrame
 
 
 def calibrate(
@@ -80,8 +83,8 @@ def calibrate(
     calibration
         From :func:`~hepatica.calibration.read.read_calibration`.
     out
-        Folder for ``fits.tsv``, ``fitted.tsv``, ``held_out.tsv``, ``determined.tsv``, ``best.nc``, ``posterior.nc``, ``ensemble.nc`` and
-        the journals.
+        Folder for ``fits.tsv``, ``fitted.tsv``, ``held_out.tsv``, ``determined.tsv``, ``expected.tsv``, ``best.nc``, ``posterior.nc``,
+        ``ensemble.nc`` and the journals.
     draws, starts, seed
         Draws of the posterior; starts of the first fit, one from the model's values and the others from the priors; seed of both.
     threads
@@ -173,7 +176,8 @@ def calibrate(
     }
     result = Calibrated(
         fits=fits, best=points, samples=samples, ensemble=ensemble, fitted=told_of["fit"], held_out=told_of["held-out"],
-        determined=posterior_identifiability(samples["posterior"].to_dataset(), samples["prior"].to_dataset()),
+        determined=determine(calibration, samples, without=tuple(without), tolerances=TOLERANCES, threads=threads),
+        expected=against_expected(calibration, samples),
     )  # fmt: skip
     _save(result, folder)
     return result
@@ -303,6 +307,7 @@ def _save(result: Calibrated, folder: Path) -> None:
             "fitted": result.fitted,
             "held_out": result.held_out,
             "determined": result.determined,
+            "expected": result.expected,
         }
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.tsv", sep="\t", index=False)

@@ -105,10 +105,10 @@ def sample_near(
     ComputationError
         When no chain has a likelihood where it starts.
     """
-    if min(draws, chains, thin) < 1 or warm < REFRESH:
+    if min(draws, chains, warm, thin) < 1:
         raise InputError(
             f"{draws} draws of {chains} chains with {warm} warming iterations and a thinning of {thin} were asked for; expected one or "
-            f"more, and {REFRESH} or more to warm up."
+            "more of each."
         )
     likelihood = Likelihood(problem, tolerances=tolerances, threads=threads)
     space, counts = Space(problem.estimated, choices), Counts()

@@ -20,7 +20,7 @@ from hepatica.report.style import BLUE, GREY, LIGHT, PAGE, VERMILLION, clean, ne
 from hepatica.report.words import number, percent
 
 ACROSS = 4
-TABLES = ("fits", "fitted", "held_out", "determined")
+TABLES = ("fits", "fitted", "held_out", "determined", "expected")
 WIDE = 20.0
 """Measurements that span more than this factor are drawn on logarithmic axes."""
 
@@ -75,7 +75,7 @@ def _render(tables: dict[str, pd.DataFrame], tree: xr.DataTree) -> str:
         loader=PackageLoader("hepatica.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )  # fmt: skip
     roles = {"fitted": tables["fitted"], "held out": tables["held_out"]}
-    determined = tables["determined"].astype(object).where(tables["determined"].notna(), "")
+    determined = _filled(tables["determined"])
     counts = determined["kind"].value_counts()
     lines = [line for line in describe_samples(tree) if not line.startswith(("BLOCKED", "error", "warning", "and "))]
     return environment.get_template("calibration.html").render(
@@ -85,9 +85,15 @@ def _render(tables: dict[str, pd.DataFrame], tree: xr.DataTree) -> str:
         wirings=[(n, v.get(1.0, 0.0)) for n, v in choice_probabilities(tree).items()],
         trace=_svg("trace", plot_trace(tree)),
         kinds=list(zip(counts.index, counts.tolist(), strict=True)), determined=determined.to_dict("records"),
+        expected=_filled(tables["expected"]).to_dict("records"),
         provenance={k: v if isinstance(v, str | int | float) else json.dumps(np.asarray(v).tolist()) for k, v in tree.attrs.items()},
         number=number, percent=percent,
     )  # fmt: skip
+
+
+def _filled(table: pd.DataFrame) -> pd.DataFrame:
+    """Give the table with empty text for what is missing."""
+    return table.astype(object).where(table.notna(), "")
 
 
 def _groups(roles: dict[str, pd.DataFrame]) -> list[str]:
