@@ -64,8 +64,8 @@ def claim(*contrasts):
     return Claim(id="X", text="t", source="s", where="w", kind="entailed", contrasts=contrasts)
 
 
-def judge(array, *contrasts, weights=None):
-    return evaluate_claims([claim(*contrasts)], {"dish": {"viability": array}}, weights)
+def judge(array, *contrasts, weights=None, chains=None):
+    return evaluate_claims([claim(*contrasts)], {"dish": {"viability": array}}, weights, chains=chains)
 
 
 def test_reading_gives_the_contract(path):
@@ -110,6 +110,19 @@ def test_an_effect_within_the_threshold_is_no_change():
     assert verdicts[0].probability == 0.0
     assert verdicts[0].outcome == "contradicted"
     assert verdicts[0].error > 0
+
+
+def test_draws_of_chains_that_differ_are_less_sure():
+    array = readout([[1.0] * 40, [0.5] * 20 + [2.0] * 20, [1.0] * 40, [1.0] * 40])
+    alone = judge(array, contrast())[0]
+    chains = xr.DataArray(np.repeat([0, 1, 2, 3], 10), dims="draw", coords={"draw": range(40)})
+    stuck = judge(array, contrast(), chains=chains)[0]
+    assert stuck.probability == alone.probability == 0.5
+    assert stuck.error == pytest.approx(0.5 / math.sqrt(3))  # shares 1, 1, 0, 0: as four draws
+    mixed = judge(array, contrast(), chains=xr.DataArray(np.tile([0, 1], 20), dims="draw", coords=chains.coords))[0]
+    assert mixed.error == alone.error
+    single = judge(array, contrast(), chains=xr.zeros_like(chains))[0]
+    assert single.error == alone.error
 
 
 def test_weights_count():
@@ -243,18 +256,18 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_a_data_set_that_speaks_for_a_claim_moves_it():
-    random = np.random.default_rng(1)
-    falls = random.random(4000) < 0.5
-    array = readout(np.stack([np.ones(4000), np.where(falls, 0.5, 1.5), np.ones(4000), np.ones(4000)]))
-    known = np.stack([np.where(falls, 0.0, -np.log(4.0)), random.normal(size=4000)], axis=1)
-    log = xr.DataArray(
-        known, dims=("draw", "data_set"), coords={"draw": np.arange(4000), "data_set": ["for", "silent"]}
-    )
-    table = data_influence([claim(contrast())], {"dish": {"viability": array}}, log).set_index("data_set")
-    # without a quarter of the first data set, draws where it does not fall are 4**0.25 times likelier than before
-    share = falls.mean()
-    left = share / (share + (1 - share) * 4**0.25)
-    assert table.loc["for", "change"] == pytest.approx(share - left, abs=1e-12)
-    assert abs(table.loc["silent", "change"]) < 3 * table.loc["silent", "error"]
-    assert table.loc["for", "change"] > 5 * table.loc["for", "error"]
-    assert 0.9 < table.loc["silent", "effective"] <= 1.0
+    whole = readout([[1.0] * 10, [0.5] * 9 + [2.0], [1.0] * 10, [1.0] * 10])
+    claims = [claim(contrast())]
+    verdicts = evaluate_claims(claims, {"dish": {"viability": whole}})
+    less = {"dish": {"viability": readout([[1.0] * 8, [0.5, 2.0] * 2 + [0.5] * 4, [1.0] * 8, [1.0] * 8])}}
+    left_out = xr.DataArray(["for"] * 4 + ["silent"] * 4, dims="draw", coords={"draw": range(8)})
+    table = data_influence(claims, verdicts, less, left_out).set_index("data_set")
+    assert table["probability"].to_dict() == {"for": 0.5, "silent": 1.0}
+    assert table.loc["for", "change"] == pytest.approx(0.4)
+    assert table.loc["silent", "change"] == pytest.approx(-0.1)
+    alone = evaluate_claims(claims, {"dish": {"viability": less["dish"]["viability"].isel(draw=slice(0, 4))}})[-1]
+    assert table.loc["for", "error"] == pytest.approx(math.hypot(verdicts[-1].error, alone.error))
+    assert table["n"].tolist() == [4, 4]
+    chains = xr.DataArray([0, 1] * 4, dims="draw", coords=left_out.coords)
+    stuck = data_influence(claims, verdicts, less, left_out, chains).set_index("data_set")
+    assert stuck.loc["for", "error"] > table.loc["for", "error"]

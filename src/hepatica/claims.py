@@ -19,8 +19,6 @@ Kind = Literal["input", "entailed"]
 Outcome = Literal["supported", "contradicted", "undecided"]
 Readouts = Mapping[str, Mapping[str, xr.DataArray]]
 SUPPORTED, CONTRADICTED = 0.9, 0.1
-LESS = 0.25
-"""How much less a data set counts when its influence is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +78,8 @@ class Claim:
 class Verdict:
     """How far the draws hold one contrast of a claim in one cell line; contrast ``all`` means all of them together.
 
-    ``probability`` is the weighted share of draws with the stated sign, ``error`` its Monte-Carlo standard error,
+    ``probability`` is the weighted share of draws with the stated sign, ``error`` its Monte-Carlo standard error (of draws of Markov chains
+    at least what the chains differ by),
     ``opposite`` the share with the opposite sign, ``effect`` the median and ``interval`` the 5 % and 95 % quantiles of
     the effect, ``n`` the draws used and ``left_out`` those that cannot be compared: a simulation failed, both values
     are censored, or there is no effect to share out.
@@ -169,8 +168,8 @@ def _contrast(record: _ContrastRecord) -> Contrast:
 
 
 def evaluate_claims(
-    claims: Sequence[Claim], readouts: Readouts, weights: xr.DataArray | None = None
-) -> tuple[Verdict, ...]:
+    claims: Sequence[Claim], readouts: Readouts, weights: xr.DataArray | None = None, *, chains: xr.DataArray | None = None
+) -> tuple[Verdict, ...]:  # fmt: skip
     """Judge claims by readouts, contrast by contrast and cell line by cell line.
 
     Parameters
@@ -181,6 +180,9 @@ def evaluate_claims(
         ``readouts[experiment][readout]`` with dimensions cell_line, arm, draw and perhaps time (min) or band.
     weights
         Weight of each draw, dimension draw; equal when not given.
+    chains
+        Which Markov chain each draw is of, dimension draw: draws of a chain resemble each other, so that the errors are at least what the
+        chains differ by. Each draw stands for itself when not given.
 
     Returns
     -------
@@ -193,17 +195,19 @@ def evaluate_claims(
     NotFoundError
         When a claim names an experiment, readout, arm, cell line, band or time that there is not.
     """
-    return tuple(verdict for claim in claims for verdict in _judge(claim, readouts, weights))
+    return tuple(verdict for claim in claims for verdict in _judge(claim, readouts, weights, chains))
 
 
-def _judge(claim: Claim, readouts: Readouts, weights: xr.DataArray | None) -> list[Verdict]:
+def _judge(
+    claim: Claim, readouts: Readouts, weights: xr.DataArray | None, chains: xr.DataArray | None
+) -> list[Verdict]:
     verdicts: list[Verdict] = []
     for contrast in claim.contrasts:
         for cell_line in contrast.cell_lines:
             effect = contrast_effect(contrast, cell_line, readouts, claim=claim.id)
-            verdicts.append(_verdict(claim, contrast.id, cell_line, _holds(contrast, effect), effect, weights))
+            verdicts.append(_verdict(claim, contrast.id, cell_line, _holds(contrast, effect), effect, weights, chains))
     for cell_line, holds in _together(claim, readouts).items():
-        verdicts.append(_verdict(claim, "all", cell_line, holds, None, weights))
+        verdicts.append(_verdict(claim, "all", cell_line, holds, None, weights, chains))
     return verdicts
 
 
@@ -225,45 +229,47 @@ def _together(claim: Claim, readouts: Readouts) -> dict[str, xr.DataArray]:
     return found
 
 
-def data_influence(claims: Sequence[Claim], readouts: Readouts, log_likelihood: xr.DataArray) -> pd.DataFrame:
-    """Tell which data sets move the probability of a claim: what changes where one of them counts a quarter less.
+def data_influence(
+    claims: Sequence[Claim], verdicts: Sequence[Verdict], readouts: Readouts, left_out: xr.DataArray, chains: xr.DataArray | None = None
+) -> pd.DataFrame:  # fmt: skip
+    """Tell which data sets move the probability of a claim: what it is where one of them took no part in the fit.
 
     Parameters
     ----------
-    claims, readouts
-        As for :func:`evaluate_claims`, of draws of a posterior.
-    log_likelihood
-        Of each data set for each draw, dimensions (draw, data_set).
+    claims, verdicts
+        What was judged by draws that know all data.
+    readouts
+        As for :func:`evaluate_claims`, of draws that lack a data set each.
+    left_out
+        Which one each draw lacks, dimension draw.
+    chains
+        Of the same draws, as for :func:`evaluate_claims`.
 
     Returns
     -------
     pandas.DataFrame
-        claim, cell_line, data_set; ``change``, the probability minus the one with this data set's likelihood to the power 0.75, so that
-        positive means that the data set speaks for the claim; its Monte-Carlo ``error``; ``effective``, the share of draws that the
-        second one rests on.
-
-    Source: power-scaling of the likelihood, N. Kallioinen et al., Stat. Comput. 2024;34:57 (doi 10.1007/s11222-023-10366-5).
+        claim, cell_line, data_set; ``probability`` without it; ``change``, the probability with all data minus that, so that positive means
+        that the data set speaks for the claim; ``error``, the Monte-Carlo error of the change; ``n``, the draws that lack the data set.
     """
+    whole = {(v.claim, v.cell_line): v for v in verdicts if v.contrast == "all"}
     rows = []
-    for claim in claims:
-        for cell_line, holds in _together(claim, readouts).items():
-            holds = holds[holds.notnull().values]
-            if not holds.size:
+    for data_set in dict.fromkeys(left_out.values.tolist()):
+        draws = left_out["draw"].values[left_out.values == data_set]
+        mine = {
+            e: {n: a.isel(draw=np.isin(a["draw"].values, draws)) for n, a in table.items()}
+            for e, table in readouts.items()
+        }
+        for v in evaluate_claims(claims, mine, chains=chains):
+            before = whole.get((v.claim, v.cell_line))
+            if v.contrast != "all" or before is None or not (v.n and before.n):
                 continue
-            true = (holds.values == 1).astype(float)
-            for data_set in log_likelihood["data_set"].values:
-                log = -LESS * log_likelihood.sel(data_set=data_set, draw=holds["draw"]).values
-                w = np.exp(log - log.max())
-                w = w / w.sum()
-                less = float(w @ true)
-                each = (true - true.mean()) / true.size - w * (true - less)
-                rows.append(
-                    {
-                        "claim": claim.id, "cell_line": cell_line, "data_set": str(data_set), "change": float(true.mean() - less),
-                        "error": float(np.sqrt(np.sum(each**2))), "effective": float(1.0 / np.sum(w**2) / true.size),
-                    }
-                )  # fmt: skip
-    return pd.DataFrame(rows, columns=["claim", "cell_line", "data_set", "change", "error", "effective"])
+            rows.append(
+                {
+                    "claim": v.claim, "cell_line": v.cell_line, "data_set": str(data_set), "probability": v.probability,
+                    "change": before.probability - v.probability, "error": math.hypot(before.error, v.error), "n": v.n,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=["claim", "cell_line", "data_set", "probability", "change", "error", "n"])
 
 
 def contrast_effect(contrast: Contrast, cell_line: str, readouts: Readouts, *, claim: str = "") -> xr.DataArray:
@@ -367,6 +373,7 @@ def _verdict(
     holds: xr.DataArray,
     effect: xr.DataArray | None,
     weights: xr.DataArray | None,
+    chains: xr.DataArray | None,
 ) -> Verdict:
     known = holds.notnull().values
     n = int(known.sum())
@@ -380,6 +387,8 @@ def _verdict(
         # posterior spread of a share under Jeffreys' prior: not zero when all draws agree
         middle = (probability * size + 0.5) / (size + 1.0)
         error = math.sqrt(middle * (1.0 - middle) / (size + 2.0))
+        if chains is not None:
+            error = max(error, _chain_error(holds.values[known] == 1, w, chains.sel(draw=holds["draw"]).values[known]))
     spread = (math.nan,) * 3 if effect is None or not n else _quantiles(effect.values[known], w)
     outcome: Outcome = "undecided"
     if probability >= SUPPORTED:
@@ -390,6 +399,18 @@ def _verdict(
         claim=claim.id, contrast=contrast, cell_line=cell_line, outcome=outcome, probability=probability, error=error,
         opposite=opposite, effect=spread[1], interval=(spread[0], spread[2]), n=n, left_out=int(holds.size - n), kind=claim.kind,
     )  # fmt: skip
+
+
+def _chain_error(holds: np.ndarray, weights: np.ndarray, chains: np.ndarray) -> float:
+    """Give the standard error of a share from how much chains differ; zero of a single chain."""
+    _, place = np.unique(chains, return_inverse=True)
+    each = np.bincount(place, weights)
+    used = each > 0.0
+    if used.sum() < 2:
+        return 0.0
+    shares, parts = np.bincount(place, weights * holds)[used] / each[used], each[used] / each.sum()
+    spread = np.sum(parts * (shares - np.sum(parts * shares)) ** 2)
+    return float(math.sqrt(spread / (used.sum() - 1)))
 
 
 def _quantiles(values: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:

@@ -4,13 +4,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from hepatica.calibration import read_calibration
 from hepatica.calibration.compare import summarise
+from hepatica.calibration.draws import taken, van_der_corput
 from hepatica.calibration.export import apart, export_petab
+from hepatica.calibration.left_out import calibrate_without_each
 from hepatica.calibration.run import calibrate, describe_calibrated
-from hepatica.ensemble import read_ensemble
-from hepatica.errors import NotFoundError
+from hepatica.ensemble import LEFT_OUT, read_ensemble
+from hepatica.errors import InputError, NotFoundError
 from hepatica.inference import Likelihood, read_petab
 from hepatica.library import load_model
 from hepatica.report import is_calibration, write_calibration_report
@@ -47,6 +50,8 @@ def test_a_reduced_calibration_gives_an_ensemble_of_the_model(calibration, reduc
     assert {"kon_IR", "sorafenib_RAF_Kd", "wiring_foxo_receptor", "IGF1R_level[Huh7]"} <= set(ensemble.parameters)
     assert not any(n.startswith(("scale_", "potency_", "control_cells")) for n in ensemble.parameters)
     assert np.isfinite(ensemble.draws.values).all()
+    assert ensemble.chains is not None
+    assert ensemble.chains.values.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
     assert len(found.fits) == 2 ** len(calibration.wirings)
     assert found.fits["probability"].sum() == pytest.approx(1.0)
     assert len(found.held_out) == len(calibration.rows("held-out"))
@@ -86,6 +91,41 @@ def test_a_folder_without_a_calibration_has_no_page(tmp_path) -> None:
     assert not is_calibration(tmp_path)
     with pytest.raises(NotFoundError, match=r"holds no finished calibration \(fits.tsv, fitted.tsv, .*--resume"):
         write_calibration_report(tmp_path)
+
+
+def test_the_first_draws_are_of_the_whole_length_of_all_chains() -> None:
+    np.testing.assert_array_equal(van_der_corput(6), [0.0, 0.5, 0.25, 0.75, 0.125, 0.625])
+    draws = {"chain": range(4), "draw": range(7)}
+    table = xr.Dataset({"kon_IR": (("chain", "draw"), np.arange(28.0).reshape(4, 7), {"scale": "log"})}, coords=draws)
+    x = taken(xr.DataTree.from_dict({"posterior": table}), 100)["x"].values.ravel()
+    assert sorted(x) == list(range(28))
+    assert set(x[:4] % 7) == {0.0}
+    assert np.diff(sorted(x[:16:4] % 7)).max() <= 2  # the first four of a chain leave no large gap
+    assert (x[:4] // 7).tolist() == [0, 1, 2, 3]
+
+
+def test_a_data_set_is_left_out_from_draws_that_knew_it(calibration, reduced, tmp_path) -> None:
+    found, folder = reduced
+    few = {"draws": 4, "chains": 4, "warm": 2, "thin": 1, "threads": 2, "without": LEFT}
+    only = ("insulin_binding", "igf1r_binding")
+    told = []
+    ensemble = calibrate_without_each(
+        calibration, folder, tmp_path, data_sets=only, progress=lambda *words: told.append(words), **few
+    )
+    assert ensemble.draws[LEFT_OUT].values.tolist() == [only[0]] * 4 + [only[1]] * 4
+    assert ensemble.chains is not None
+    assert ensemble.draws.attrs["model_digest"] == load_model("hcc").digest
+    assert read_ensemble(tmp_path / "left_out.nc").draws.identical(ensemble.draws)
+    assert told[-1] == ("without igf1r_binding (2 of 2)", 3, 3)
+    # the chains began at draws of the whole posterior
+    whole = found.samples["posterior"]["kon_IR"].values
+    assert np.abs(np.log(ensemble.draws.sel(parameter="kon_IR").values) - whole.mean()).max() < 1.0
+    again = calibrate_without_each(calibration, folder, tmp_path, data_sets=only, resume=True, **few)
+    assert again.draws.identical(ensemble.draws)
+    with pytest.raises(InputError, match=r"no data set 'insulin' to leave out"):
+        calibrate_without_each(calibration, folder, tmp_path, data_sets=("insulin",), **few)
+    with pytest.raises(NotFoundError, match=r"holds no finished calibration \(fits.tsv is missing\)"):
+        calibrate_without_each(calibration, tmp_path, tmp_path / "out", data_sets=only, **few)
 
 
 def test_binding_moves_its_parameters_and_nothing_else(calibration, reduced) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from hepatica.ensemble import read_ensemble
+from hepatica.ensemble import Ensemble, read_ensemble
 from hepatica.errors import InputError, StorageError
 from hepatica.study import as_data, describe_claim, run_study, study_sources
 from hepatica.study import run as run_module
@@ -66,6 +66,27 @@ def test_verdicts_sensitivity_and_failures(finished):
     assert list(result.sensitivity["HepG2"].columns) == ["parameter", "rho", "p", "q", "rho_auc", "p_auc"]
     assert list(result.failures.columns) == ["experiment", "cell_line", "status", "count"]
     assert result.provenance["command"] == "hepatica run small"
+
+
+def test_draws_that_lack_a_data_set_tell_what_it_did(small, finished, tmp_path):
+    result, _ = finished
+    drawn = result.ensemble.draws
+    posterior = Ensemble(draws=drawn, origin="posterior", seed=1)
+    lacking = drawn.assign_coords(
+        left_out=("draw", ["growth", "blots"] * 2 + ["growth"]), chain=("draw", [0, 1, 1, 0, 1])
+    )
+    less = Ensemble(draws=lacking, origin="posterior", seed=1)
+    study = replace(small, posterior=posterior, left_out=less, rules=small.rules[:1])
+    told = []
+    found = run_study(study, tmp_path, progress=lambda *words: told.append(words))
+    table = found.influence.set_index(["claim", "data_set"])
+    assert set(table.loc["C1"].index) == {"growth", "blots"}
+    assert table.loc[("C1", "growth"), "n"] == 3
+    assert table.loc[("C1", "blots"), "n"] == 2
+    assert table.loc[("C1", "growth"), "probability"] == 1.0
+    assert table.loc[("C1", "growth"), "change"] == 0.0
+    assert {w[0] for w in told} >= {"screening, left-out", "simulation, left-out"}
+    assert len(json.loads((tmp_path / "claims.json").read_text())["influence"]) == len(found.influence)
 
 
 def test_what_stays_on_disk(finished):

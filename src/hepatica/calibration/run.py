@@ -1,9 +1,8 @@
 """From a calibration to a posterior ensemble: fits of every wiring, chains around them, draws of the model's parameters."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,29 +12,23 @@ from numpy.typing import NDArray
 
 from hepatica.calibration.compare import compare, summarise
 from hepatica.calibration.determined import against_expected, determine
+from hepatica.calibration.draws import taken, to_ensemble
 from hepatica.calibration.read import ROLES, Calibration
-from hepatica.ensemble import DOUBTS, LOG_LIKELIHOOD, Ensemble, draw_prior, own_name, write_ensemble
-from hepatica.errors import ComputationError, StorageError
+from hepatica.calibration.wirings import TOLERANCES, fit_wirings
+from hepatica.ensemble import Ensemble, write_ensemble
+from hepatica.errors import InputError, NotFoundError, StorageError
 from hepatica.inference.chains import sample_near
-from hepatica.inference.diagnose import check_samples, choice_probabilities, describe_samples, shortened
+from hepatica.inference.diagnose import choice_probabilities, describe_samples
 from hepatica.inference.journal import Journal
-from hepatica.inference.likelihood import Likelihood
-from hepatica.inference.optimize import Posterior, fit
-from hepatica.inference.problem import Problem
 from hepatica.library import load_wirings
-from hepatica.solver import Tolerances
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-TOLERANCES = Tolerances(rtol=1e-4)
-"""Model error is 20 % and more: more accurate runs change no digit that is shown, and cost twice as much."""
 CHAINS, WARM, THIN = 16, 80, 3
 """A chain needs up to a dozen iterations to forget where it was: few long chains."""
 COMPARED = 500
 """Draws that measurements are compared with."""
-MOST, MOST_WIRED = 40, 12
-"""Points of the first fit, and of the fits of other wirings from there: the chains only need to know about where they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +67,7 @@ class Calibrated:
 def calibrate(
     calibration: Calibration, out: str | Path, *, draws: int = 2000, starts: int = 4, seed: int = 1, threads: int = 1,
     without: Sequence[str] = (), chains: int = CHAINS, warm: int = WARM, thin: int = THIN, resume: bool = False,
-    progress: Progress | None = None, command: str = "",
+    progress: Progress | None = None, command: str = "", near: str | Path | None = None,
 ) -> Calibrated:  # fmt: skip
     """Fit a calibration and sample its posterior; everything computed stays in a journal.
 
@@ -99,6 +92,8 @@ def calibrate(
         Called with (stage, done, total).
     command
         Is kept with the ensemble.
+    near
+        Folder of a finished calibration with more data: nothing is fitted anew, and the chains begin at its draws.
 
     Returns
     -------
@@ -111,6 +106,8 @@ def calibrate(
         When the folder holds another run.
     ComputationError
         When nothing could be fitted.
+    NotFoundError
+        When ``near`` holds no finished calibration.
     StorageError
         When a file cannot be written.
     """
@@ -121,55 +118,27 @@ def calibrate(
         "tolerances": str(TOLERANCES), "hepatica": version("hepatica"), "numpy": np.__version__,
     }  # fmt: skip
 
-    def told(stage: str) -> Callable[[int, int], None] | None:
-        return None if progress is None else lambda done, total: progress(stage, done, total)
-
-    prior = {w.parameter: w.probability for w in load_wirings(free.model.id) if w.parameter in calibration.wirings}
-    with Journal.open(folder / "journal" / "fit", header | {"what": "first fit"}, resume=resume) as journal:
+    known = {w.parameter: w.probability for w in load_wirings(free.model.id)}
+    prior = {name: known[name] for name in calibration.wirings}
+    around = None if near is None else _finished(Path(near), calibration)
+    if around is None:
         problem = calibration.of("fit", without=without)
-        found = fit(
-            problem, starts=starts, seed=seed, threads=threads, tolerances=TOLERANCES, first=problem.nominal[None], most=MOST,
-            journal=journal, progress=told("fitting"),
-        )  # fmt: skip
-    if not np.isfinite(found["objective"].values[0]):
-        raise ComputationError(f"calibration '{calibration.id}' could not be fitted: {found['message'].values[0]}.")
-    first = found["x"].values[:1]
-    table, best = [], []
-    combinations = list(product((0.0, 1.0), repeat=len(calibration.wirings)))
-    for k, values in enumerate(combinations):
-        wired = _wired(problem, dict(zip(calibration.wirings, values, strict=True)))
-        name = "".join(f"{v:g}" for v in values)
-        with Journal.open(
-            folder / "journal" / f"wiring-{name}", header | {"what": f"wiring {name}"}, resume=resume
-        ) as journal:
-            one = fit(
-                wired,
-                starts=1,
-                seed=seed,
-                threads=threads,
-                tolerances=TOLERANCES,
-                first=first,
-                most=MOST_WIRED,
-                journal=journal,
-            )
-        x = one["x"].values[0]
-        row = dict(zip(calibration.wirings, values, strict=True)) | {"objective": float(one["objective"].values[0])}
-        table.append(row | {"log_evidence": _evidence(wired, x, threads)})
-        best.append(x)
-        if progress is not None:
-            progress("wirings", k + 1, len(combinations))
-    fits = pd.DataFrame(table)
-    fits["probability"] = _probabilities(fits, prior)
-    points = xr.DataArray(np.array(best), dims=("wiring", "parameter"), coords={"parameter": found["parameter"].values})
+        fits, points = fit_wirings(
+            problem, prior, folder, header, starts=starts, seed=seed, threads=threads, resume=resume, progress=progress
+        )
+    else:
+        fits, points = around.fits, around.best
+        header |= {"near": f"{around.samples.attrs['digest']} {around.samples.attrs['evaluations']}"}
     with Journal.open(folder / "journal" / "chains", header | {"what": "chains"}, resume=resume) as journal:
         samples = sample_near(
             free, _modes(points, fits, calibration.wirings), weights=fits["probability"].to_numpy(), draws=draws, chains=chains, warm=warm,
             thin=thin, seed=seed, choices={w: {0.0: 1.0 - p, 1.0: p} for w, p in prior.items()}, threads=threads, tolerances=TOLERANCES,
-            journal=journal, progress=told("sampling"),
+            near=None if around is None else around.samples, journal=journal,
+            progress=None if progress is None else lambda done, total: progress("sampling", done, total),
         )  # fmt: skip
     ensemble = to_ensemble(calibration, samples, draws=draws, seed=seed, command=command)
-    chosen = taken(calibration, samples, min(draws, COMPARED))
-    few = ensemble.select(np.linspace(0, ensemble.size - 1, chosen.sizes["draw"]).round().astype(int))
+    chosen = taken(samples, min(draws, COMPARED))
+    few = ensemble.select(np.arange(chosen.sizes["draw"]))
     told_of = {
         role: compare(calibration, chosen, few, role, tolerances=TOLERANCES, threads=threads, seed=seed)
         for role in ROLES
@@ -181,6 +150,30 @@ def calibrate(
     )  # fmt: skip
     _save(result, folder)
     return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finished:
+    """What is read of a finished calibration."""
+
+    fits: pd.DataFrame
+    best: xr.DataArray
+    samples: xr.DataTree
+
+
+def _finished(folder: Path, calibration: Calibration) -> _Finished:
+    missing = [n for n in ("fits.tsv", "best.nc", "posterior.nc") if not (folder / n).is_file()]
+    if missing:
+        raise NotFoundError(
+            f"'{folder}' holds no finished calibration ({missing[0]} is missing); give the folder that 'hepatica fit' wrote."
+        )
+    fits = pd.read_csv(folder / "fits.tsv", sep="\t")
+    if lacking := [w for w in calibration.wirings if w not in fits.columns]:
+        raise InputError(f"the calibration in '{folder}' does not know '{lacking[0]}'; give one of the same wirings.")
+    with xr.open_datatree(folder / "posterior.nc", engine="h5netcdf") as tree:
+        samples = tree.load()
+    with xr.open_dataarray(folder / "best.nc", engine="h5netcdf") as best:
+        return _Finished(fits=fits, best=best.load(), samples=samples)
 
 
 def describe_calibrated(result: Calibrated) -> list[str]:
@@ -197,107 +190,12 @@ def describe_calibrated(result: Calibrated) -> list[str]:
     return lines
 
 
-def _wired(problem: Problem, values: Mapping[str, float]) -> Problem:
-    return replace(
-        problem, parameters=tuple(replace(p, nominal=values[p.id]) if p.id in values else p for p in problem.parameters)
-    )
-
-
-def _evidence(problem: Problem, x: Array, threads: int) -> float:
-    """Log-evidence by Laplace's approximation, with the Fisher information."""
-    if not np.isfinite(x).all():
-        return -np.inf
-    value, _, known = Posterior(Likelihood(problem, tolerances=TOLERANCES, threads=threads))(x[None])
-    sign, size = np.linalg.slogdet(known[0])
-    return float(-value[0] + 0.5 * len(x) * np.log(2.0 * np.pi) - 0.5 * size) if sign > 0 else -np.inf
-
-
-def _probabilities(fits: pd.DataFrame, prior: Mapping[str, float]) -> Array:
-    log = fits["log_evidence"].to_numpy(float).copy()
-    for name, p in prior.items():
-        log += np.log(np.where(fits[name] > 0.5, p, 1.0 - p))
-    share = np.exp(log - log.max())
-    return np.asarray(share / share.sum())
-
-
 def _modes(points: xr.DataArray, fits: pd.DataFrame, wirings: Sequence[str]) -> list[dict[str, float]]:
     names = [str(n) for n in points["parameter"].values]
     return [
         dict(zip(names, map(float, x), strict=True)) | {w: float(row[w]) for w in wirings}
         for x, (_, row) in zip(points.values, fits.iterrows(), strict=True)
     ]
-
-
-def taken(calibration: Calibration, samples: xr.DataTree, draws: int) -> xr.Dataset:
-    """Give draws of all chains, evenly: ``x`` (draw, parameter), on the scales, and ``log_likelihood`` (draw, data_set)."""
-    names = [str(n) for n in samples["posterior"].data_vars]
-    x = np.stack([samples["posterior"][n].transpose("draw", "chain").values.ravel() for n in names], axis=-1)
-    measured = samples["log_likelihood"]["measurement"].transpose("draw", "chain", "row").values.reshape(len(x), -1)
-    rows = np.linspace(0, len(x) - 1, min(draws, len(x))).round().astype(int)
-    digest = calibration.of("fit", wirings="estimated").digest
-    groups = calibration.groups[calibration.rows("fit")] if samples.attrs["digest"] == digest else np.array([])
-    sets = list(dict.fromkeys(groups.tolist()))
-    by_set = (
-        np.stack([measured[rows][:, groups == g].sum(axis=1) for g in sets], axis=-1)
-        if sets
-        else np.zeros((len(rows), 0))
-    )
-    return xr.Dataset(
-        {"x": (("draw", "parameter"), x[rows]), "log_likelihood": (("draw", "data_set"), by_set)},
-        coords={"parameter": names, "data_set": sets},
-    )
-
-
-def to_ensemble(
-    calibration: Calibration, samples: xr.DataTree, *, draws: int, seed: int, command: str = ""
-) -> Ensemble:
-    """Give the draws of the model's parameters: sampled ones, those of lines by themselves, and the others from their priors.
-
-    Parameters
-    ----------
-    calibration
-        Whose lines and priors.
-    samples
-        As :func:`~hepatica.inference.chains.sample_near` gives them; draws of all chains, thinned evenly.
-    draws, seed
-        How many; seed of what is drawn from priors.
-    command
-        Is kept with the ensemble.
-
-    Returns
-    -------
-    Ensemble
-        Its draws have a coordinate ``log_likelihood_DATA_SET`` (draw) for each data set, and say in ``attrs`` how they were ``sampled``
-        and, one in each line, the ``doubts`` of :func:`~hepatica.inference.diagnose.check_samples`.
-    """
-    model = calibration.problem.model
-    chosen = taken(calibration, samples, draws)
-    names = [str(n) for n in chosen["parameter"].values]
-    logs = np.array([samples["posterior"][n].attrs["scale"] == "log" for n in names])
-    values = np.where(logs, np.exp(np.where(logs, chosen["x"].values, 0.0)), chosen["x"].values)
-    known = {p.id for p in model.parameters}
-    own = {e.id: own_name(p, line.id) for line in calibration.lines.values() for p, e in line.own.items()}
-    wirings = tuple(w for w in load_wirings(model.id) if w.parameter not in names)
-    prior = draw_prior(model, len(values), seed=seed, wirings=wirings)
-    columns = {n: prior.draws.values[:, k] for k, n in enumerate(prior.parameters)}
-    columns |= {own.get(n, n): values[:, k] for k, n in enumerate(names) if n in known or n in own}
-    array = xr.DataArray(
-        np.column_stack(list(columns.values())).astype(np.float32).astype(float), dims=("draw", "parameter"),
-        coords={
-            "draw": np.arange(len(values)), "parameter": np.array(list(columns), dtype=np.str_),
-            **{
-                f"{LOG_LIKELIHOOD}{g}": ("draw", chosen["log_likelihood"].values[:, k])
-                for k, g in enumerate(chosen["data_set"].values)
-            },
-        },
-        name="draws", attrs={"model": model.id, "model_digest": model.digest, "problem_digest": str(samples.attrs["digest"]),
-               "sampled": _sampled(samples), "command": command, DOUBTS: "\n".join(shortened(check_samples(samples)))},
-    )  # fmt: skip
-    return Ensemble(draws=array, origin="posterior", seed=seed)
-
-
-def _sampled(samples: xr.DataTree) -> str:
-    return next(line for line in describe_samples(samples) if not line.startswith("BLOCKED"))
 
 
 def _save(result: Calibrated, folder: Path) -> None:

@@ -10,6 +10,8 @@ import typer
 from hepatica.cli.app import INTERRUPTED, app
 from hepatica.cli.screen import show_progress
 
+DRAWS = 2000
+
 
 @app.command()
 def fit(
@@ -27,10 +29,18 @@ def fit(
         bool, typer.Option("--resume", help="Go on with an interrupted fit, or add starts to it.")
     ] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Then draw from the posterior: posterior.nc.")] = False,
-    draws: Annotated[int, typer.Option(help="Draws from the posterior, at least.")] = 2000,
+    draws: Annotated[
+        int | None, typer.Option(help="Draws from the posterior, at least; 2000, or 128 without each data set.")
+    ] = None,
     profiles: Annotated[bool, typer.Option("--profile", help="Profile every parameter around the best fit.")] = False,
     without: Annotated[
         list[str] | None, typer.Option(help="A data set that a calibration leaves out; may be given again.")
+    ] = None,
+    each_without: Annotated[
+        Path | None,
+        typer.Option(
+            help="Sample a calibration again without each data set in turn, near the finished one in this folder."
+        ),
     ] = None,
     petab: Annotated[
         Path | None, typer.Option(help="Only write the problem of a calibration as PEtab into this folder.")
@@ -38,7 +48,11 @@ def fit(
 ) -> None:
     """Fit a PEtab problem from many starting points, and write a report; or fit and sample a calibration."""
     if (problem / "calibration.toml").is_file() or problem.name == "calibration.toml":
-        _fit_calibration(problem, out, starts or 4, seed, draws, threads, tuple(without or ()), petab, resume=resume)
+        left = tuple(without or ())
+        if each_without is None:
+            _fit_calibration(problem, out, starts or 4, seed, draws or DRAWS, threads, left, petab, resume=resume)
+        else:
+            _fit_without_each(problem, each_without, out, seed, draws, threads, left, resume=resume)
         return
     from hepatica.inference.diagnose import check_samples, describe_samples
     from hepatica.inference.fitting import describe_fit, fit_petab, profile_petab
@@ -61,13 +75,11 @@ def fit(
                     progress=lambda done, total: progress("profiles", done, total),
                 )  # fmt: skip
             drawn = None if not sample else sample_petab(
-                problem, folder, draws=draws, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
+                problem, folder, draws=draws or DRAWS, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
                 progress=lambda done, total: progress("sampling, % of a chain", done, total),
             )  # fmt: skip
     except KeyboardInterrupt:
-        again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
-        sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {again}\n")
-        raise typer.Exit(INTERRUPTED) from None
+        raise _interrupted() from None
     for line in describe_fit(found):
         typer.echo(line)
     from hepatica.report import write_fit_report
@@ -106,15 +118,41 @@ def _fit_calibration(
                 progress=progress, command=shlex.join(["hepatica", *sys.argv[1:]]),
             )  # fmt: skip
     except KeyboardInterrupt:
-        again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
-        sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {again}\n")
-        raise typer.Exit(INTERRUPTED) from None
+        raise _interrupted() from None
     for line in describe_calibrated(found):
         typer.echo(line)
     typer.echo(str(folder / "ensemble.nc"))
     typer.echo(str(write_calibration_report(folder)))
     if check_samples(found.samples):
         raise typer.Exit(1)
+
+
+def _fit_without_each(
+    place: Path, near: Path, out: Path | None, seed: int, draws: int | None, threads: int | None, without: tuple[str, ...], *, resume: bool
+) -> None:  # fmt: skip
+    """Sample a calibration without each of its data sets in turn."""
+    from hepatica.calibration import read_calibration
+    from hepatica.calibration.left_out import DRAWS as EACH
+    from hepatica.calibration.left_out import calibrate_without_each
+    from hepatica.simulation.setup import workers
+
+    folder = out or near
+    try:
+        with show_progress() as progress:
+            calibrate_without_each(
+                read_calibration(place), near, folder, draws=draws or EACH, seed=seed, threads=workers(threads), without=without,
+                resume=resume, progress=progress, command=shlex.join(["hepatica", *sys.argv[1:]]),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        raise _interrupted() from None
+    typer.echo(str(folder / "left_out.nc"))
+
+
+def _interrupted() -> typer.Exit:
+    """Say how to go on."""
+    again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
+    sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {again}\n")
+    return typer.Exit(INTERRUPTED)
 
 
 @app.command()

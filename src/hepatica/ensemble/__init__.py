@@ -1,8 +1,9 @@
 """Draws of parameters: how uncertain the model is, as an array of parameter sets."""
 
 from hepatica.ensemble.draws import (
+    CHAIN,
     DOUBTS,
-    LOG_LIKELIHOOD,
+    LEFT_OUT,
     Ensemble,
     draw_around,
     draw_prior,
@@ -14,8 +15,9 @@ from hepatica.ensemble.draws import (
 from hepatica.ensemble.wiring import Wiring
 
 __all__ = [
+    "CHAIN",
     "DOUBTS",
-    "LOG_LIKELIHOOD",
+    "LEFT_OUT",
     "Ensemble",
     "Wiring",
     "draw_around",

@@ -24,8 +24,10 @@ from hepatica.model import Model, Parameter, Prior
 Origin = Literal["prior", "posterior", "nominal", "around"]
 DOUBTS = "doubts"
 """Attribute of draws: reasons not to rely on them, one in each line."""
-LOG_LIKELIHOOD = "log_likelihood_"
-"""How coordinates of a posterior's draws begin that hold the log-likelihood of a data set, whose name follows."""
+CHAIN = "chain"
+"""Coordinate of a posterior's draws: the Markov chain that each is of."""
+LEFT_OUT = "left_out"
+"""Coordinate of draws that were fitted without a data set: its name."""
 _ATTEMPTS = 200  # redraws before bounds and prior are declared to contradict each other
 
 
@@ -86,6 +88,12 @@ class Ensemble:
     def parameters(self) -> tuple[str, ...]:
         """Ids of the drawn parameters, in the order of the columns."""
         return tuple(str(p) for p in self.draws["parameter"].values)
+
+    @property
+    def chains(self) -> xr.DataArray | None:
+        """The Markov chain that each draw is of, dimension draw; ``None`` where draws are independent."""
+        found = self.draws.coords.get(CHAIN)
+        return None if found is None else found.reset_coords(drop=True)
 
     def select(self, which: ArrayLike) -> "Ensemble":
         """Give the ensemble of some draws.

@@ -64,7 +64,7 @@ class State:
 def sample_near(
     problem: Problem, starts: Sequence[Mapping[str, float]], *, weights: ArrayLike | None = None, draws: int = 2000, chains: int = 32,
     warm: int = 60, thin: int = 1, seed: int = 1, choices: Choices | None = None, threads: int = 1, tolerances: Tolerances | None = None,
-    journal: Journal | None = None, progress: Progress | None = None,
+    near: xr.DataTree | None = None, journal: Journal | None = None, progress: Progress | None = None,
 ) -> xr.DataTree:  # fmt: skip
     """Sample the posterior of a problem around a fit.
 
@@ -86,6 +86,9 @@ def sample_near(
         Parameters that have one of a few values, each with its prior probability.
     threads, tolerances
         As for :func:`~hepatica.inference.optimize.fit`.
+    near
+        What this function gave for a problem of the same parameters and starts, such as one with more data: the chains begin at draws
+        of it, and the weights count for nothing.
     journal
         Open for writing; takes every iteration, and a run that was stopped goes on from it to the same result.
     progress
@@ -134,7 +137,7 @@ def sample_near(
         else:
             random = np.random.Generator(np.random.Philox(key=[seed, iteration]))
             if state is None:
-                state, rate = _begin(space, likelihood, modes, share, chains, random, counts), (np.nan, np.nan)
+                state, rate = _begin(space, likelihood, modes, share, chains, random, counts, near), (np.nan, np.nan)
             else:
                 rate = _advance(space, likelihood, modes, state, random, iteration, warm, counts)
             if journal is not None:
@@ -181,15 +184,21 @@ def _modes(space: Space, starts: Sequence[Mapping[str, float]]) -> Modes:
 
 
 def _begin(
-    space: Space, likelihood: Likelihood, modes: Modes, share: Array, chains: int, random: np.random.Generator, counts: Counts
+    space: Space, likelihood: Likelihood, modes: Modes, share: Array, chains: int, random: np.random.Generator, counts: Counts,
+    near: xr.DataTree | None,
 ) -> State:  # fmt: skip
-    """Draw the first points around the starts."""
-    mode = np.searchsorted(np.cumsum(share)[:-1], (np.arange(chains) + random.random()) / chains, side="right")
-    first = np.unique(mode)
-    metric = _metric(space, likelihood, modes.z[first[:INFORMED]], modes.picked[first[:INFORMED]], counts)
+    """Draw the first points around the starts, or take them from draws nearby."""
+    if near is None:
+        mode = np.searchsorted(np.cumsum(share)[:-1], (np.arange(chains) + random.random()) / chains, side="right")
+        first = np.unique(mode)
+        metric = _metric(space, likelihood, modes.z[first[:INFORMED]], modes.picked[first[:INFORMED]], counts)
+    else:
+        z, mode = _draws_of(space, modes, near, chains)
+        metric = _metric(space, likelihood, z[:INFORMED], modes.picked[mode[:INFORMED]], counts)
     if metric is None:
         raise ComputationError("no start of the chains could be simulated; start from a fit of the same problem.")
-    z = modes.z[mode] + random.normal(size=(chains, modes.z.shape[1])) @ metric.T
+    if near is None:
+        z = modes.z[mode] + random.normal(size=(chains, modes.z.shape[1])) @ metric.T
     cloud = cloud_at(space, likelihood.gradient, z, modes.picked[mode], counts)
     alive = np.flatnonzero(np.isfinite(cloud.value))
     if not len(alive):
@@ -198,6 +207,20 @@ def _begin(
     rows = np.arange(chains)
     rows[dead] = alive[np.arange(len(dead)) % len(alive)]
     return State(cloud=cloud.take(rows), mode=mode[rows], metric=metric, step=FIRST_STEP)
+
+
+def _draws_of(space: Space, modes: Modes, near: xr.DataTree, chains: int) -> tuple[Array, NDArray[np.int64]]:
+    """Coordinates and starts of draws, evenly from all that there are."""
+    known, names = near["posterior"].to_dataset(), [e.id for e in space.estimates]
+    if missing := [n for n in names if n not in known.data_vars]:
+        raise InputError(f"the draws nearby have no parameter '{missing[0]}'; give draws of the same parameters.")
+    mode = near["sample_stats"]["mode"].transpose("draw", "chain").values.ravel()
+    if mode.max(initial=0) >= len(modes.z):
+        raise InputError(f"the draws nearby have {mode.max() + 1} starts, not {len(modes.z)}; give the same starts.")
+    rows = np.linspace(0, len(mode) - 1, chains).round().astype(int)
+    x = np.stack([known[n].transpose("draw", "chain").values.ravel()[rows] for n in names], axis=-1)
+    picked = modes.picked[mode[rows]]
+    return np.array([_coordinates(space, at, p) for at, p in zip(x, picked, strict=True)]), mode[rows]
 
 
 def _advance(

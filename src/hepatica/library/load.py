@@ -361,11 +361,35 @@ def load_posterior(name: str) -> Ensemble:
     'posterior'
     """
     model = load_model(name)
-    place = library_root() / "ensembles" / f"{model.id}.nc"
-    if not place.is_file():
+    found = _ensemble(model, f"{model.id}.nc")
+    if found is None:
         raise NotFoundError(
             f"the library has no posterior ensemble of model '{model.id}'; fit one with 'hepatica fit'."
         )
+    return found
+
+
+def load_left_out(name: str) -> Ensemble | None:
+    """Give draws of the posterior of a library model that were fitted without one data set each; ``None`` when there are none.
+
+    Parameters
+    ----------
+    name
+        Library name of the model. The coordinate ``left_out`` (draw) names the data set that a draw knows nothing of.
+
+    Raises
+    ------
+    InputError
+        When they were made for another version of the model.
+    """
+    model = load_model(name)
+    return _ensemble(model, f"{model.id}-left-out.nc")
+
+
+def _ensemble(model: Model, file: str) -> Ensemble | None:
+    place = library_root() / "ensembles" / file
+    if not place.is_file():
+        return None
     with as_file(place) as path:
         ensemble = read_ensemble(path)
     made_for = ensemble.draws.attrs.get("model_digest", "none")

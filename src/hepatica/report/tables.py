@@ -20,7 +20,7 @@ from hepatica.report.data import (
 from hepatica.report.decides import OUTCOMES
 from hepatica.report.words import number, percent
 
-SMALLEST = 0.005
+SMALLEST = 0.05
 """Change of a probability that is worth a word."""
 
 
@@ -101,7 +101,7 @@ def influence_rows(result: ReportData) -> Table:
             clear = mine[(mine["change"].abs() > 2.0 * mine["error"]) & (mine["change"].abs() >= SMALLEST)]
             strongest = clear.reindex(clear["change"].abs().sort_values(ascending=False).index)
             parts = [
-                f"{str(row.data_set).replace('_', ' ')} {row.change:+.3f} ± {row.error:.3f}"
+                f"without {str(row.data_set).replace('_', ' ')} {row.probability:.2f} ± {row.error:.2f}"
                 for row in strongest.itertuples()
             ]
             cells.append("; ".join(parts) or ("none clearly" if len(mine) else "not asked"))

@@ -126,6 +126,8 @@ class Study:
         Draws in one work unit.
     posterior
         Draws that were fitted to data; ``None`` for a study of the prior alone. As many as ``draws`` are used.
+    left_out
+        Draws that were fitted without one data set each (coordinate ``left_out``); they tell which data move a claim.
     sources, related
         The literature record, and the keys of what cites or surrounds the paper.
     limits
@@ -152,6 +154,7 @@ class Study:
     candidates: int
     block: int
     posterior: Ensemble | None = None
+    left_out: Ensemble | None = None
     sources: tuple[Source, ...] = ()
     related: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()

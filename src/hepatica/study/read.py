@@ -25,6 +25,7 @@ from hepatica.experiment import Arm, Change, Intervention
 from hepatica.library import (
     load_cell_line,
     load_drug,
+    load_left_out,
     load_model,
     load_posterior,
     load_sources,
@@ -125,6 +126,7 @@ def load_study(name: str | Path) -> Study:
         candidates=record.candidates,
         block=record.block,
         posterior=load_posterior(record.posterior) if record.posterior else None,
+        left_out=load_left_out(record.posterior) if record.posterior else None,
         sources=sources,
         related=tuple(record.related),
         limits=tuple(record.limits),

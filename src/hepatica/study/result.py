@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from hepatica.analysis import log_ratio, pathway_share, pathway_table, rank_correlation
-from hepatica.claims import Verdict, data_influence, evaluate_claims
-from hepatica.ensemble import LOG_LIKELIHOOD, Ensemble
+from hepatica.claims import Verdict, evaluate_claims
+from hepatica.ensemble import Ensemble
 from hepatica.errors import InputError
 from hepatica.solver.status import Status
 from hepatica.study.plan import Effect, Study
@@ -47,7 +47,7 @@ class StudyResult:
     prior
         The same study on draws of the prior, where these are of the posterior.
     influence
-        Which data sets move the claims, as :func:`~hepatica.claims.data_influence` gives it; empty for a prior.
+        Which data sets move the claims, as :func:`~hepatica.claims.data_influence` gives it; empty where no draws lack data.
     doubts
         Reasons not to rely on the posterior: diagnostics of its chains that failed.
     """
@@ -102,25 +102,12 @@ def conclude(
         ensemble=ensemble,
         screening=screening,
         readouts=readouts,
-        verdicts=evaluate_claims(study.claims, readouts, weights),
+        verdicts=evaluate_claims(study.claims, readouts, weights, chains=ensemble.chains),
         pathway=pathway,
         sensitivity={} if study.effect is None else _sensitivity(study, study.effect, ensemble, readouts),
         failures=failures,
         provenance=provenance,
-        influence=_influence(study, ensemble, readouts),
     )
-
-
-def _influence(study: Study, ensemble: Ensemble, readouts: Readouts) -> pd.DataFrame:
-    known = {str(n): c for n, c in ensemble.draws.coords.items() if str(n).startswith(LOG_LIKELIHOOD)}
-    if not known:
-        return pd.DataFrame()
-    values = np.stack([c.values for c in known.values()], axis=-1)
-    names = [n.removeprefix(LOG_LIKELIHOOD) for n in known]
-    array = xr.DataArray(
-        values, dims=("draw", "data_set"), coords={"draw": ensemble.draws["draw"].values, "data_set": names}
-    )
-    return data_influence(study.claims, readouts, array)
 
 
 def _fit(readouts: Readouts, experiment: str, name: str, cell_line: str) -> xr.DataArray:

@@ -11,9 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from hepatica.ensemble import DOUBTS
+from hepatica.claims import data_influence
+from hepatica.ensemble import DOUBTS, LEFT_OUT
 from hepatica.errors import InputError
 from hepatica.study.plan import Study
 from hepatica.study.result import StudyResult, conclude, failure_table
@@ -55,8 +57,8 @@ def run_study(
     resume
         Use the finished units of an interrupted run.
     progress
-        Called with (stage, done, total); stages are ``screening`` (accepted draws) and ``simulation, prior`` or
-        ``simulation, posterior`` (trajectories).
+        Called with (stage, done, total); stages are ``screening`` (accepted draws) and ``simulation`` (trajectories), each
+        of ``prior``, ``posterior`` and ``left-out``, as in ``simulation, prior``.
     command
         Kept in the provenance.
 
@@ -91,11 +93,25 @@ def run_study(
         }
         doubts = tuple(str(attrs.get(DOUBTS, "")).splitlines())
         result = replace(_run(study, "posterior", store, threads, progress, provenance), prior=result, doubts=doubts)
+        result = replace(result, influence=_influence(study, result, store, threads, progress))
     seconds = {"seconds": round(time.perf_counter() - clock, 2)}
     result = replace(result, provenance={**result.provenance, **seconds})
     save_result(result, Path(out))
     store.clear()
     return result
+
+
+def _influence(
+    study: Study, result: StudyResult, store: Store, threads: int | None, progress: Progress | None
+) -> pd.DataFrame:
+    """Judge the claims by draws that lack one data set each."""
+    if study.left_out is None:
+        return pd.DataFrame()
+    every = tuple(replace(e, draws=None) for e in study.experiments)
+    less = _run(replace(study, experiments=every), "left-out", store, threads, progress, {})
+    return data_influence(
+        study.claims, result.verdicts, less.readouts, less.ensemble.draws[LEFT_OUT], less.ensemble.chains
+    )
 
 
 def _run(

@@ -21,7 +21,7 @@ from hepatica.study.plan import Rule, Study
 from hepatica.study.store import Store
 from hepatica.units import convert
 
-Origin = Literal["prior", "posterior"]
+Origin = Literal["prior", "posterior", "left-out"]
 Bools = NDArray[np.bool_]
 Progress = Callable[[str, int, int], None]
 CLAMP_LEVELS = {"akt_clamp_level": "akt_output", "erk_clamp_level": "erk_output"}
@@ -57,7 +57,7 @@ def screen(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Screening:
-    """Take candidates from the prior or the posterior, block by block, until enough pass every rule in every cell line.
+    """Take candidates from the prior or from draws of a posterior, block by block, until enough pass every rule in every cell line.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def screen(
     store
         Where the blocks are kept.
     origin
-        Of the candidates; of the posterior there may be fewer than the study asks for.
+        Of the candidates; of a posterior there may be fewer than the study asks for. Those that lack data are all tried.
     threads
         As for :func:`simulate`.
     progress
@@ -79,9 +79,10 @@ def screen(
     """
     blocks: list[xr.Dataset] = []
     accepted = start = 0
-    given = study.posterior if origin == "posterior" else None
+    given = {"prior": None, "posterior": study.posterior, "left-out": study.left_out}[origin]
     candidates = study.candidates if given is None else given.size
-    while accepted < study.draws:
+    wanted = candidates if origin == "left-out" else study.draws
+    while accepted < wanted:
         if start >= candidates:
             if given is not None and accepted:
                 break
@@ -97,9 +98,9 @@ def screen(
         accepted += int(_accepted(block).sum())
         start += size
         if progress is not None:
-            progress("screening", min(accepted, study.draws), study.draws)
+            progress(f"screening, {origin}", min(accepted, wanted), wanted)
     measured = xr.concat(blocks, dim="draw", coords="minimal", compat="override", join="override")
-    passes = np.flatnonzero(_accepted(measured))[: study.draws]
+    passes = np.flatnonzero(_accepted(measured))[:wanted]
     measured = measured.isel(draw=slice(0, passes[-1] + 1))
     taken = _candidates(study, 0, int(passes[-1]) + 1, given).select(passes)
     level = measured["level"].isel(draw=passes).transpose("cell_line", "draw", "parameter")
