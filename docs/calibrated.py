@@ -36,7 +36,7 @@ def told(place: Path) -> list[str]:
 
 def short(width: object) -> str:
     """Give a width with two digits."""
-    return f"{width:.2f}" if isinstance(width, float) else ""
+    return f"{width:.2f}" if isinstance(width, float) and width == width else ""
 
 
 def main(folder: Path) -> None:
@@ -51,12 +51,12 @@ def main(folder: Path) -> None:
     lines += ["Parameters by how the data determine them:", ""]
     counts = determined["kind"].value_counts()
     lines += table(pd.DataFrame({"kind": counts.index, "parameters": counts.to_numpy()}))
-    expected = pd.read_csv(folder / "expected.tsv", sep="\t").fillna("")
+    expected = pd.read_csv(folder / "expected.tsv", sep="\t")
     lines += ["What was expected before the fit, and what was found:", ""]
     shown = pd.DataFrame(
         {
             "quantity": expected["quantity"], "expected": expected["expected"], "found": expected["found"],
-            "narrowed most": expected["best_parameter"], "its width": expected["width"].map(short),
+            "narrowed most": expected["best_parameter"].fillna(""), "its width": expected["width"].map(short),
             "best combination": expected["combination_width"].map(short),
         }
     )  # fmt: skip
