@@ -62,7 +62,7 @@ class Calibration:
 
         Parameters that only predictions depend on are estimated where the role is not ``fit``.
         """
-        problem = _some(self.problem, self.rows(role, without=without))
+        problem = self.problem.subset(self.rows(role, without=without))
         free = set(self.wirings if wirings == "estimated" else ()) | set(() if role == "fit" else self.prior_only)
         return replace(
             problem, parameters=tuple(replace(p, estimated=True) if p.id in free else p for p in problem.parameters)
@@ -173,14 +173,4 @@ def _problem(identity: str, model: Model, estimates: list[Estimate], data: list[
         trial=np.array([where[d.trial.id] for d in data]), observable=np.array([which[d.observable.id] for d in data]),
         times=np.array([d.time for d in data]), values=np.array([d.value for d in data]),
         censored=np.array([d.censored for d in data], np.int8),
-    )  # fmt: skip
-
-
-def _some(problem: Problem, which: NDArray[np.int64]) -> Problem:
-    trials, trial = np.unique(problem.trial[which], return_inverse=True)
-    observables, observable = np.unique(problem.observable[which], return_inverse=True)
-    return replace(
-        problem, trials=tuple(problem.trials[k] for k in trials), observables=tuple(problem.observables[k] for k in observables),
-        trial=trial, observable=observable, times=problem.times[which], values=problem.values[which],
-        censored=None if problem.censored is None else problem.censored[which],
     )  # fmt: skip

@@ -25,7 +25,7 @@ from hepatica.library import load_wirings
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-CHAINS, WARM, THIN = 16, 80, 3
+CHAINS, WARM, THIN = 16, 70, 2
 """A chain needs up to a dozen iterations to forget where it was: few long chains."""
 COMPARED = 500
 """Draws that measurements are compared with."""

@@ -2,9 +2,9 @@
 
 For problems of hundreds of parameters with priors, where a fit finds the mode in minutes and particles that come from the prior
 would need days: the chains start from a normal approximation around the fit. They share step size and metric, which are adapted
-while they warm up and then kept. Several starts are several modes, of one wiring or of rival ones: a chain jumps between them by
-the difference of their places, so that wirings are weighed by the data. What is far from every start is not found: that is what
-multi-start fits are for.
+while they warm up and then kept. Several starts are several modes, of one wiring or of rival ones: a chain jumps between them (see
+:mod:`hepatica.inference.jumps`), so that wirings are weighed by the data. Parameters that only some trials know are also moved by
+themselves (:mod:`hepatica.inference.blocks`). What is far from every start is not found: that is what multi-start fits are for.
 
 Sources: S. Duane et al., Phys. Lett. B 1987;195:216-222; M. Girolami and B. Calderhead, J. R. Stat. Soc. B 2011;73:123-214 (the Fisher
 information as metric; here its mean over the posterior, one metric for all points); A. Seyboldt, E. Carlson and B. Carpenter,
@@ -21,13 +21,16 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from hepatica.errors import ComputationError, InputError
+from hepatica.inference.blocks import FIRST_STEP as BLOCK_STEP
+from hepatica.inference.blocks import Block, block_metric, make_blocks, move_blocks
 from hepatica.inference.hamiltonian import Cloud, Counts, adapted, cloud_at, move, whitening
 from hepatica.inference.journal import Journal
+from hepatica.inference.jumps import Modes, jump
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Problem
 from hepatica.inference.sample import draws_dataset, measurements, pointwise
-from hepatica.inference.space import Choices, Space, prior_draws
+from hepatica.inference.space import Choices, Space, coordinates, prior_draws
 from hepatica.solver import Tolerances
 
 Array = NDArray[np.float64]
@@ -41,24 +44,38 @@ REGULAR = 0.05
 """How much of the metric of informations remains in that of draws."""
 INFORMED = 16
 """Chains whose information a metric is the mean of."""
-JUMPS = 6
-"""Jumps that are tried after each Hamiltonian move; values alone cost much less than gradients."""
 STREAM = "chains"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What does not change while chains run."""
+
+    space: Space
+    likelihood: Likelihood
+    modes: Modes
+    blocks: Sequence[Block]
+    counts: Counts
 
 
 @dataclass(slots=True, kw_only=True)
 class State:
-    """Where the chains are: particles, the start each belongs to, whitening factor, whether it is a new one, size of steps.
+    """Where the chains are: particles, the start of each, whitening factors (move, free, free), whether they are new, size of steps.
 
-    While they warm up, also where they were, as (places relative to their starts, gradients of the log-density).
+    The first move is of all parameters, the others are of blocks. While they warm up, also where they were, as (places relative to their
+    starts, gradients of the log-density).
     """
 
     cloud: Cloud
     mode: NDArray[np.int64]
-    metric: Array
-    step: float
+    metrics: Array
+    steps: Array
     fresh: bool = True
     past: list[tuple[Array, Array]] = field(default_factory=list)
+
+
+Rates = tuple[float, float, float]
+"""Of an iteration: mean probability of acceptance of Hamiltonian moves, share of jumps, mean probability of acceptance in blocks."""
 
 
 def sample_near(
@@ -99,7 +116,7 @@ def sample_near(
     xarray.DataTree
         As :func:`~hepatica.inference.sample.sample` gives it, but ``tempering``; ``sample_stats`` has ``mode``, the start that a draw
         belongs to, and ``iterations`` the mean probability of Hamiltonian moves, ``acceptance``, the share of jumps, ``jumped``, and
-        the ``step``; attributes ``evaluations`` and ``failed``.
+        the ``step``, and the same probability of moves in blocks, ``in_blocks``; attributes ``evaluations`` and ``failed``.
 
     Raises
     ------
@@ -113,37 +130,38 @@ def sample_near(
             f"{draws} draws of {chains} chains with {warm} warming iterations and a thinning of {thin} were asked for; expected one or "
             "more of each."
         )
-    likelihood = Likelihood(problem, tolerances=tolerances, threads=threads)
     space, counts = Space(problem.estimated, choices), Counts()
-    modes = _modes(space, starts)
+    modes = Modes(space, starts)
     share = np.ones(len(starts)) if weights is None else np.asarray(weights, float)
     if share.shape != (len(starts),) or not (np.isfinite(share).all() and (share >= 0.0).all() and share.sum() > 0.0):
         raise InputError(f"the weights {share.tolist()} do not fit {len(starts)} starts; give each one, zero or more.")
     share = share / share.sum()
+    likelihood = Likelihood(problem, tolerances=tolerances, threads=threads)
+    blocks = make_blocks(problem, choices or (), tolerances=tolerances, threads=threads)
+    setting = Setting(space=space, likelihood=likelihood, modes=modes, blocks=blocks, counts=counts)
     each = -(-draws // chains)
     total = warm + each * thin
     begun = 0 if journal is None else journal.count(STREAM)
+    if len(modes) > 1:
+        modes.prepare(space, likelihood, counts)
     kept: list[tuple[Cloud, NDArray[np.int64]]] = []
-    rates: list[tuple[float, float]] = []
+    rates: list[Rates] = []
     steps: list[float] = []
     state: State | None = None
     for iteration in range(total + 1):
         if journal is not None and iteration < begun:
             entry = journal.entry(STREAM, iteration)
-            state, rate = (
-                _unpacked(space, modes, entry, state, counts),
-                (float(entry["rates"][0]), float(entry["rates"][1])),
-            )
+            state, rate = _unpacked(setting, entry, state)
         else:
             random = np.random.Generator(np.random.Philox(key=[seed, iteration]))
             if state is None:
-                state, rate = _begin(space, likelihood, modes, share, chains, random, counts, near), (np.nan, np.nan)
+                state, rate = _begin(setting, share, chains, random, near), (np.nan, np.nan, np.nan)
             else:
-                rate = _advance(space, likelihood, modes, state, random, iteration, warm, counts)
+                rate = _advance(setting, state, random, iteration, warm)
             if journal is not None:
                 journal.append(STREAM, iteration, _packed(state, rate, counts))
         rates.append(rate)
-        steps.append(state.step)
+        steps.append(float(state.steps[0]))
         if iteration > warm and (iteration - warm) % thin == 0:
             kept.append((state.cloud, state.mode))
         if progress is not None:
@@ -154,59 +172,31 @@ def sample_near(
     return tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Modes:
-    """The starts: coordinates (mode, free), choices (mode, chosen), and logarithms of the prior probability of each."""
-
-    z: Array
-    picked: NDArray[np.int64]
-    prior: Array
-
-
-def _modes(space: Space, starts: Sequence[Mapping[str, float]]) -> Modes:
-    names = [e.id for e in space.estimates]
-    z, picked = [], []
-    for start in starts:
-        for name in names:
-            if not np.isfinite(start.get(name, np.nan)):
-                raise InputError(
-                    f"a start has no finite value of '{name}'; give every estimated parameter one, on its scale."
-                )
-        x = np.array([start[n] for n in names])
-        found = [np.argmin(np.abs(v - x[k])) for k, (v, _) in zip(space.chosen, space.values, strict=True)]
-        picked.append(np.array(found, np.int64))
-        z.append(_coordinates(space, x, picked[-1]))
-    same = np.array([sum(np.array_equal(p, q) for q in picked) for p in picked])
-    prior = -np.log(same)
-    for j, (_, weights) in enumerate(space.values):
-        prior += np.log(weights)[[p[j] for p in picked]]
-    return Modes(z=np.array(z), picked=np.array(picked), prior=prior)
-
-
 def _begin(
-    space: Space, likelihood: Likelihood, modes: Modes, share: Array, chains: int, random: np.random.Generator, counts: Counts,
-    near: xr.DataTree | None,
+    setting: Setting, share: Array, chains: int, random: np.random.Generator, near: xr.DataTree | None
 ) -> State:  # fmt: skip
     """Draw the first points around the starts, or take them from draws nearby."""
+    space, modes, counts = setting.space, setting.modes, setting.counts
     if near is None:
         mode = np.searchsorted(np.cumsum(share)[:-1], (np.arange(chains) + random.random()) / chains, side="right")
-        first = np.unique(mode)
-        metric = _metric(space, likelihood, modes.z[first[:INFORMED]], modes.picked[first[:INFORMED]], counts)
+        first = np.unique(mode)[:INFORMED]
+        metrics = _metrics(setting, modes.z[first], modes.picked[first], None)
     else:
         z, mode = _draws_of(space, modes, near, chains)
-        metric = _metric(space, likelihood, z[:INFORMED], modes.picked[mode[:INFORMED]], counts)
-    if metric is None:
+        metrics = _metrics(setting, z[:INFORMED], modes.picked[mode[:INFORMED]], None)
+    if metrics is None:
         raise ComputationError("no start of the chains could be simulated; start from a fit of the same problem.")
     if near is None:
-        z = modes.z[mode] + random.normal(size=(chains, modes.z.shape[1])) @ metric.T
-    cloud = cloud_at(space, likelihood.gradient, z, modes.picked[mode], counts)
+        z = modes.z[mode] + random.normal(size=(chains, modes.z.shape[1])) @ metrics[0].T
+    cloud = cloud_at(space, setting.likelihood.gradient, z, modes.picked[mode], counts)
     alive = np.flatnonzero(np.isfinite(cloud.value))
     if not len(alive):
         raise ComputationError("no chain could be simulated where it starts; start from a fit of the same problem.")
     dead = np.flatnonzero(~np.isfinite(cloud.value))
     rows = np.arange(chains)
     rows[dead] = alive[np.arange(len(dead)) % len(alive)]
-    return State(cloud=cloud.take(rows), mode=mode[rows], metric=metric, step=FIRST_STEP)
+    steps = np.array([FIRST_STEP, *(BLOCK_STEP for _ in setting.blocks)])
+    return State(cloud=cloud.take(rows), mode=mode[rows], metrics=metrics, steps=steps)
 
 
 def _draws_of(space: Space, modes: Modes, near: xr.DataTree, chains: int) -> tuple[Array, NDArray[np.int64]]:
@@ -220,88 +210,47 @@ def _draws_of(space: Space, modes: Modes, near: xr.DataTree, chains: int) -> tup
     rows = np.linspace(0, len(mode) - 1, chains).round().astype(int)
     x = np.stack([known[n].transpose("draw", "chain").values.ravel()[rows] for n in names], axis=-1)
     picked = modes.picked[mode[rows]]
-    return np.array([_coordinates(space, at, p) for at, p in zip(x, picked, strict=True)]), mode[rows]
+    return np.array([coordinates(space, at, p) for at, p in zip(x, picked, strict=True)]), mode[rows]
 
 
-def _advance(
-    space: Space, likelihood: Likelihood, modes: Modes, state: State, random: np.random.Generator, iteration: int, warm: int,
-    counts: Counts,
-) -> tuple[float, float]:  # fmt: skip
-    """Make one iteration, in place; gives the rates of acceptance."""
-    cloud, accepted = move(space, likelihood.gradient, state.cloud, 1.0, state.metric, state.step, random, counts)
-    rate, jumped = float(accepted.mean()), np.nan
+def _advance(setting: Setting, state: State, random: np.random.Generator, iteration: int, warm: int) -> Rates:
+    """Make one iteration, in place; gives its rates."""
+    space, modes, counts, gradient = setting.space, setting.modes, setting.counts, setting.likelihood.gradient
+    cloud, accepted = move(space, gradient, state.cloud, 1.0, state.metrics[0], float(state.steps[0]), random, counts)
+    rate, jumped, inside = float(accepted.mean()), np.nan, np.nan
     if iteration <= warm:
-        state.step = adapted(state.step, rate)
-    if len(modes.z) > 1:
-        cloud, jumped = _jump(space, likelihood, modes, state, cloud, random, counts)
+        state.steps[0] = adapted(float(state.steps[0]), rate)
+    if len(modes) > 1:
+        cloud, state.mode, jumped = jump(space, setting.likelihood, modes, cloud, state.mode, random, counts)
+    if setting.blocks:
+        steps = state.steps[1:]
+        z, inside = move_blocks(
+            space, setting.blocks, state.metrics[1:], steps, cloud, random, counts, adapt=iteration <= warm
+        )
+        moved = cloud_at(space, gradient, z, cloud.picked, counts)
+        cloud = cloud.where(moved, np.isfinite(moved.value))
     state.cloud, state.fresh = cloud, False
     if iteration < warm:
         state.past.append((cloud.z - modes.z[state.mode], cloud.slope - cloud.z))
         every = max(1, warm // (REFRESH + 1))
         if iteration % every == 0:
-            metric = None
-            if iteration < LEARNT * every:
-                rows = random.permutation(len(cloud.z))[:INFORMED]
-                metric = _metric(space, likelihood, cloud.z[rows], cloud.picked[rows], counts)
-            else:
-                metric = _learnt(state, every)
-            if metric is not None:
-                state.metric, state.fresh = metric, True
+            rows = random.permutation(len(cloud.z))[:INFORMED]
+            learnt = None if iteration < LEARNT * every else _learnt(state, every)
+            metrics = _metrics(setting, cloud.z[rows], cloud.picked[rows], learnt)
+            if metrics is not None:
+                state.metrics, state.fresh = metrics, True
     else:
         state.past.clear()
-    return rate, jumped
+    return rate, jumped, inside
 
 
-def _jump(
-    space: Space, likelihood: Likelihood, modes: Modes, state: State, cloud: Cloud, random: np.random.Generator, counts: Counts
-) -> tuple[Cloud, float]:  # fmt: skip
-    """Propose to every chain the same place relative to another start (Metropolis; a shift, so that volumes stay)."""
-    rows = np.arange(len(cloud.z))
-    chance = _proposals(modes.picked)
-    z, mode, value, jumped = cloud.z.copy(), state.mode.copy(), cloud.value.copy(), np.zeros(len(rows), bool)
-    for _ in range(JUMPS):
-        ladder = chance[mode].cumsum(axis=1)
-        new = (ladder > ladder[:, -1:] * random.random((len(rows), 1))).argmax(axis=1)
-        accept = np.log(random.random(len(rows)))
-        there = z - modes.z[mode] + modes.z[new]
-        proposed = likelihood(space.points(there, modes.picked[new])[0])
-        counts.evaluations += len(rows)
-        counts.failed += int((~np.isfinite(proposed)).sum())
-        proposed = np.where(np.isfinite(proposed), proposed, -np.inf)
-        change = proposed - value + modes.prior[new] - modes.prior[mode] + np.log(chance[new, mode] / chance[mode, new])
-        taken = accept < change + 0.5 * ((z**2).sum(axis=1) - (there**2).sum(axis=1))
-        z[taken], mode[taken], value[taken] = there[taken], new[taken], proposed[taken]
-        jumped |= taken
-    moved = np.flatnonzero(jumped)
-    if len(moved):
-        fresh = cloud_at(space, likelihood.gradient, z[moved], modes.picked[mode[moved]], counts)
-        fine = np.isfinite(fresh.value)  # a place without derivatives is left again
-        back = np.zeros(len(rows), np.int64)
-        back[moved] = np.arange(len(moved))
-        jumped[moved[~fine]] = False
-        cloud = cloud.where(fresh.take(back), jumped)
-    state.mode = np.where(jumped, mode, state.mode)
-    return cloud, float(jumped.mean())
-
-
-def _proposals(picked: NDArray[np.int64]) -> Array:
-    """Give the probability of proposing each start from each other: half to any, half to those that differ in one choice at most."""
-    count = len(picked)
-    others = 1.0 - np.eye(count)
-    near = others * ((picked[:, None] != picked).sum(axis=-1) <= 1)
-    degree = near.sum(axis=1, keepdims=True)
-    anywhere = others / (count - 1)
-    return np.where(degree > 0, 0.5 * anywhere + 0.5 * near / np.maximum(degree, 1.0), anywhere)
-
-
-def _coordinates(space: Space, x: Array, picked: NDArray[np.int64]) -> Array:
-    """Give the coordinates of a point, all by bisection: each parameter grows with its own."""
-    low, high = np.full(len(space.free), -8.0), np.full(len(space.free), 8.0)
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        below = space.points(middle[None], picked[None])[0][0, space.free] < x[space.free]
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.asarray(0.5 * (low + high))
+def _metrics(setting: Setting, z: Array, picked: NDArray[np.int64], learnt: Array | None) -> Array | None:
+    """Give the factors of all moves at some points: that of all parameters, unless it was learnt, and those of blocks."""
+    whole = learnt if learnt is not None else _metric(setting.space, setting.likelihood, z, picked, setting.counts)
+    if whole is None:
+        return None
+    parts = [block_metric(setting.space, block, z, picked, setting.counts) for block in setting.blocks]
+    return np.stack([whole, *(np.zeros_like(whole) if part is None else part for part in parts)])
 
 
 def _metric(space: Space, likelihood: Likelihood, z: Array, picked: NDArray[np.int64], counts: Counts) -> Array | None:
@@ -322,32 +271,34 @@ def _metric(space: Space, likelihood: Likelihood, z: Array, picked: NDArray[np.i
 def _learnt(state: State, after: int) -> Array:
     """Give the metric of the draws and gradients after some iterations, as far as they differ from the metric they were made with."""
     z, g = (np.concatenate(parts) for parts in zip(*state.past[after:], strict=True))
-    factor = whitening(np.linalg.solve(state.metric, z.T).T, g @ state.metric, np.full(len(z), 1.0 / len(z)), REGULAR)
-    return np.asarray(state.metric @ factor)
+    factor = whitening(
+        np.linalg.solve(state.metrics[0], z.T).T, g @ state.metrics[0], np.full(len(z), 1.0 / len(z)), REGULAR
+    )
+    return np.asarray(state.metrics[0] @ factor)
 
 
-def _packed(state: State, rate: tuple[float, float], counts: Counts) -> dict[str, Array | NDArray[np.int64]]:
+def _packed(state: State, rate: Rates, counts: Counts) -> dict[str, Array | NDArray[np.int64]]:
     cloud = state.cloud
     return {
         "mode": state.mode, "z": cloud.z, "picked": cloud.picked, "value": cloud.value, "slope": cloud.slope,
-        "metric": state.metric if state.fresh else np.zeros((0, 0)),
-        "step": np.array([state.step]), "rates": np.array(rate), "counts": np.array([counts.evaluations, counts.failed]),
+        "metrics": state.metrics if state.fresh else np.zeros((0, 0, 0)),
+        "steps": state.steps, "rates": np.array(rate), "counts": np.array([counts.evaluations, counts.failed]),
     }  # fmt: skip
 
 
-def _unpacked(
-    space: Space, modes: Modes, entry: Mapping[str, NDArray[Any]], before: State | None, counts: Counts
-) -> State:  # fmt: skip
-    z, picked = entry["z"], entry["picked"]
+def _unpacked(setting: Setting, entry: Mapping[str, NDArray[Any]], before: State | None) -> tuple[State, Rates]:
+    z, picked, counts = entry["z"], entry["picked"], setting.counts
     counts.evaluations, counts.failed = (int(c) for c in entry["counts"])
-    cloud = Cloud(z=z, picked=picked, x=space.points(z, picked)[0], value=entry["value"], slope=entry["slope"])
-    metric = before.metric if before is not None and not entry["metric"].size else entry["metric"]
-    past = [] if before is None else [*before.past, (z - modes.z[entry["mode"]], entry["slope"] - z)]
-    return State(cloud=cloud, mode=entry["mode"], metric=metric, step=float(entry["step"][0]), past=past)
+    cloud = Cloud(z=z, picked=picked, x=setting.space.points(z, picked)[0], value=entry["value"], slope=entry["slope"])
+    metrics = before.metrics if before is not None and not entry["metrics"].size else entry["metrics"]
+    past = [] if before is None else [*before.past, (z - setting.modes.z[entry["mode"]], entry["slope"] - z)]
+    first, second, third = (float(r) for r in entry["rates"])
+    state = State(cloud=cloud, mode=entry["mode"], metrics=metrics, steps=np.array(entry["steps"]), past=past)
+    return state, (first, second, third)
 
 
 def _tree(
-    problem: Problem, likelihood: Likelihood, kept: Sequence[tuple[Cloud, NDArray[np.int64]]], rates: Sequence[tuple[float, float]],
+    problem: Problem, likelihood: Likelihood, kept: Sequence[tuple[Cloud, NDArray[np.int64]]], rates: Sequence[Rates],
     steps: Sequence[float], prior: Array, counts: Counts,
 ) -> xr.DataTree:  # fmt: skip
     """Everything as ArviZ has it."""
@@ -368,8 +319,9 @@ def _tree(
             "sample_stats": xr.Dataset(stats, coords=coords),
             "iterations": xr.Dataset(
                 {
-                    "acceptance": ("iteration", np.array([a for a, _ in rates])),
-                    "jumped": ("iteration", np.array([j for _, j in rates])),
+                    "acceptance": ("iteration", np.array([a for a, _, _ in rates])),
+                    "jumped": ("iteration", np.array([j for _, j, _ in rates])),
+                    "in_blocks": ("iteration", np.array([i for _, _, i in rates])),
                     "step": ("iteration", np.array(steps)),
                 }
             ),

@@ -1,7 +1,7 @@
 """What is fitted: a model, what was done to it, what was measured, and which parameters are estimated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 
@@ -190,6 +190,17 @@ class Problem:
                     f"problem '{self.id}': measurement {k + 1} is in the interval from {self.values[k]:g} to "
                     f"{self.limits[k]:g}; expected the lower bound first, and a width."  # type: ignore[index]
                 )
+
+    def subset(self, which: Indices) -> "Problem":
+        """Give the problem of some measurements, by their places; all parameters stay."""
+        trials, trial = np.unique(self.trial[which], return_inverse=True)
+        observables, observable = np.unique(self.observable[which], return_inverse=True)
+        return replace(
+            self, trials=tuple(self.trials[k] for k in trials), observables=tuple(self.observables[k] for k in observables),
+            trial=trial, observable=observable, times=self.times[which], values=self.values[which],
+            censored=None if self.censored is None else self.censored[which],
+            limits=None if self.limits is None else self.limits[which],
+        )  # fmt: skip
 
     @property
     def digest(self) -> str:

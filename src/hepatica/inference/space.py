@@ -73,6 +73,16 @@ class Space:
         return x, slope
 
 
+def coordinates(space: Space, x: Array, picked: NDArray[np.int64]) -> Array:
+    """Give the coordinates of a point, all by bisection: each parameter grows with its own."""
+    low, high = np.full(len(space.free), -8.0), np.full(len(space.free), 8.0)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        below = space.points(middle[None], picked[None])[0][0, space.free] < x[space.free]
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return np.asarray(0.5 * (low + high))
+
+
 def prior_draws(problem: Problem, count: int, *, seed: int = 1, choices: Choices | None = None) -> Array:
     """Draw parameters from their prior, cut off at their bounds; one without prior is uniform on its scale.
 
