@@ -1,0 +1,38 @@
+"""The claims of the founding study before and after the data: prints the table of docs/calibration.md.
+
+``python docs/claims.py results/igf1r-sorafenib > docs/figures/claims.md``
+"""
+
+import json
+import sys
+from pathlib import Path
+
+
+def main(folder: Path) -> None:
+    """Print everything."""
+    data = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+    whole = {(c["id"], v["cell_line"]): v for c in data["claims"] for v in c["verdicts"] if v["contrast"] == "all"}
+    lines = list(dict.fromkeys(line for _, line in whole))
+    out = [f"{data['provenance']['posterior']['sampled']}.", ""]
+    out += ["| claim | " + " | ".join(f"{n}: before | after" for n in lines) + " |", "|---|" + "---|---|" * len(lines)]
+    for claim in data["claims"]:
+        cells = []
+        for line in lines:
+            v = whole.get((claim["id"], line))
+            cells += ["", ""] if v is None else [
+                f"{v['prior_probability']:.2f}", f"{v['probability']:.2f} ± {v['error']:.2f}, {v['outcome']}"
+            ]  # fmt: skip
+        out.append(f"| {claim['id']} {claim['text']} | " + " | ".join(cells) + " |")
+    moved: dict[tuple[str, str], list[str]] = {}
+    for row in data["influence"]:
+        if abs(row["change"]) > max(0.05, 2.0 * row["error"]):
+            text = f"without {row['data_set']} {row['probability']:.2f}"
+            moved.setdefault((row["claim"], row["cell_line"]), []).append(text)
+    if data["influence"]:
+        out += ["", "Data sets without which a probability is another by more than 0.05 and twice its error:", ""]
+        out += [f"- {claim}, {line}: {', '.join(parts)}" for (claim, line), parts in moved.items()]
+    sys.stdout.write("\n".join(out) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
