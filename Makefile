@@ -13,7 +13,7 @@ study: .venv/run
 	$(BIN)/hepatica run studies/igf1r-sorafenib --out results/igf1r-sorafenib
 
 test: .venv/dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term --cov-fail-under=$(COVERAGE)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term --cov-fail-under=$(COVERAGE) --durations=30
 
 conformance: .venv/dev
 	$(BIN)/python tests/conformance/run.py
