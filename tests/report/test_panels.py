@@ -2,10 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from tests.inference.problems import TIMES, decay, decaying
 
 from hepatica.inference import Estimate, Likelihood, Observable, Problem, Trial
 from hepatica.model import Number, Symbol
+from hepatica.report.fit_pictures import plot_panels
 from hepatica.report.panels import make_panels, residual_rows
 
 
@@ -69,3 +71,24 @@ def test_noise_on_a_logarithmic_scale_is_a_factor(scale: str) -> None:
     made = make_panels(problem, np.array([-0.3]))
     np.testing.assert_allclose(made.high / made.values, (np.e if scale == "log" else 10.0) ** 0.1)
     assert made.panels[0].logarithmic == (True, False)
+
+
+def test_bounds_are_drawn_as_bounds_and_have_no_residual() -> None:
+    problem = decaying()
+    censored = np.array([0, 1, -1, 2, 0], np.int8)
+    limits = np.where(censored == 2, problem.values + 0.3, np.nan)
+    made = make_panels(replace(problem, censored=censored, limits=limits), np.array([np.log10(0.5)]))
+    (row,) = residual_rows(made, problem)
+    assert row["count"] == 5
+    assert row["rms"] == pytest.approx(np.sqrt(np.mean(made.residuals[[0, 4]] ** 2)))
+    (ax,) = plot_panels(made, made.panels).axes
+    drawn = [c.get_offsets().tolist() for c in ax.collections if len(np.atleast_2d(c.get_offsets())) == 1]
+    for k in (1, 2):
+        assert [TIMES[k], problem.values[k]] in [pytest.approx(d[0]) for d in drawn]
+    (bar,) = [c for c in ax.collections if isinstance(c, LineCollection) and len(c.get_segments()) == 1]
+    assert bar.get_segments()[0][:, 1].tolist() == pytest.approx([problem.values[3], problem.values[3] + 0.3])
+    dots = next(line for line in ax.lines if line.get_marker() == "o")
+    assert list(dots.get_xdata()) == [TIMES[0], TIMES[4]]
+    none = replace(problem, censored=np.ones(5, np.int8))
+    (row,) = residual_rows(make_panels(none, np.array([np.log10(0.5)])), none)
+    assert np.isnan(row["rms"])

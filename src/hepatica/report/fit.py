@@ -265,7 +265,7 @@ def _against_data(data: FitData, problem: Problem, draws: xr.Dataset | None, thr
     caption = "Residuals of all measurements, beside the standard normal distribution (line)."
     return {
         "residuals": residual_rows(made, problem), "banded": made.bands is not None, "groups": groups, "note": note,
-        "distribution": _shown("residuals", plot_coverage(made.residuals), caption),
+        "distribution": _shown("residuals", plot_coverage(made.residuals[made.censored == 0]), caption),
     }  # fmt: skip
 
 
@@ -294,6 +294,8 @@ def _caption(made: Panels, page: Sequence[Panel]) -> str:
     text = "Measured (dots; bars: one standard deviation of the noise) and expected at the best point (blue)"
     if made.bands is not None:
         text += "; bands: half and 90 % of new measurements, from draws of the posterior, with noise"
+    if any((made.censored[p.rows] != 0).any() for p in page):
+        text += "; triangles: lower and upper bounds; thick bars: intervals"
     return f"{text}. Places side by side are conditions." if any(p.names for p in page) else f"{text}."
 
 

@@ -140,14 +140,20 @@ def _panel(ax: Axes, data: Panels, panel: Panel) -> None:
         )
         ax.tick_params(axis="x", labelsize=5.5)
         ax.set_xlim(-0.6, len(panel.names) - 0.4)
-    v = data.values[panel.rows]
+    v, kind = data.values[panel.rows], data.censored[panel.rows]
     error = np.maximum(0.0, np.vstack([v - data.low[panel.rows], data.high[panel.rows] - v]))
+    exact = kind == 0
     if len(v) > MANY:
-        ax.scatter(panel.x, v, s=1.5, c=GREY, lw=0, zorder=1)
+        ax.scatter(panel.x[exact], v[exact], s=1.5, c=GREY, lw=0, zorder=1)
     else:
         ax.errorbar(
-            panel.x, v, yerr=error, fmt="o", ms=2.4, color=BLACK, ecolor=GREY, elinewidth=0.7, capsize=0, zorder=3
-        )
+            panel.x[exact], v[exact], yerr=error[:, exact], fmt="o", ms=2.4, color=BLACK, ecolor=GREY, elinewidth=0.7, capsize=0, zorder=3
+        )  # fmt: skip
+    for code, marker in ((1, "^"), (-1, "v")):
+        some = kind == code
+        ax.scatter(panel.x[some], v[some], s=9, marker=marker, c="none", edgecolors=BLACK, lw=0.7, zorder=3)
+    between = kind == 2
+    ax.vlines(panel.x[between], v[between], data.limits[panel.rows][between], color=BLACK, lw=2.0, zorder=3)
     if panel.logarithmic[0]:
         seen = np.concatenate(
             [v, data.low[panel.rows], data.high[panel.rows], data.expected[panel.curve], data.expected[panel.rows]]

@@ -63,6 +63,8 @@ class Panels:
         Of each measurement, ``expected`` also of the readings between.
     low, high
         Ends of the interval that each measurement has by its noise (one standard deviation), at the measured value.
+    censored, limits
+        What each measurement is, as :class:`~hepatica.inference.problem.Problem` has it, and the upper bounds of intervals.
     bands
         Quantiles 5, 25, 75 and 95 % of new measurements from the posterior, shape (4, measurement and reading between); none without.
     """
@@ -74,6 +76,8 @@ class Panels:
     residuals: Array
     low: Array
     high: Array
+    censored: NDArray[np.int8]
+    limits: Array
     bands: Array | None
 
 
@@ -109,7 +113,8 @@ def make_panels(
         )
     return Panels(
         panels=tuple(panels), values=problem.values, expected=expected, sigma=sigma[:n], residuals=residuals, low=low, high=high,
-        bands=bands,
+        censored=np.zeros(n, np.int8) if problem.censored is None else problem.censored,
+        limits=np.full(n, np.nan) if problem.limits is None else problem.limits, bands=bands,
     )  # fmt: skip
 
 
@@ -150,13 +155,13 @@ class _Layout:
         self._extra: list[tuple[int, int, float]] = []  # trial, observable, time
 
     def problem(self) -> Problem:
-        """The problem with the readings between as measurements that have no value."""
+        """The problem with the readings between as measurements that have no value; it is only simulated."""
         p = self._problem
         trial, observable, times = (np.array([e[k] for e in self._extra]) for k in range(3))
         return replace(
             p, trials=tuple(self._trials), trial=np.concatenate([p.trial, trial.astype(np.int64)]),
             observable=np.concatenate([p.observable, observable.astype(np.int64)]), times=np.concatenate([p.times, times]),
-            values=np.concatenate([p.values, np.full(len(times), np.nan)]),
+            values=np.concatenate([p.values, np.full(len(times), np.nan)]), censored=None, limits=None,
         )  # fmt: skip
 
     def panels(self) -> list[Panel]:
@@ -261,17 +266,22 @@ def _doses(trials: list[Trial]) -> tuple[str, Array] | None:
 
 
 def residual_rows(panels: Panels, problem: Problem) -> list[Mapping[str, object]]:
-    """Of each observable: how many measurements, their normalised residuals, and how many lie in the bands of the posterior."""
+    """Of each observable: how many measurements, their normalised residuals, and how many lie in the bands of the posterior.
+
+    Bounds count as measurements and have no residuals.
+    """
     out: list[Mapping[str, object]] = []
     ids = np.array([problem.observables[k].id for k in problem.observable])
     for name in dict.fromkeys(ids):
-        here = ids == name
+        count = int((ids == name).sum())
+        here = (ids == name) & (panels.censored == 0)
         r = panels.residuals[here]
-        row = {
-            "observable": str(name), "count": int(here.sum()), "rms": float(np.sqrt(np.mean(r**2))), "mean": float(np.mean(r)),
-            "far": float(np.mean(np.abs(r) > 2.0)), "half": np.nan, "most": np.nan,
-        }  # fmt: skip
-        if panels.bands is not None:
+        row = {"observable": str(name), "count": count} | dict.fromkeys(("rms", "mean", "far", "half", "most"), np.nan)
+        if len(r):
+            row |= {
+                "rms": float(np.sqrt(np.mean(r**2))), "mean": float(np.mean(r)), "far": float(np.mean(np.abs(r) > 2.0))
+            }  # fmt: skip
+        if len(r) and panels.bands is not None:
             q, v = panels.bands[:, : len(ids)][:, here], panels.values[here]
             row["half"], row["most"] = (
                 float(np.mean((v >= q[1]) & (v <= q[2]))),
