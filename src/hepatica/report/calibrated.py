@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from hepatica.calibration.compare import summarise
-from hepatica.errors import NotFoundError, StorageError
+from hepatica.errors import NotFoundError
 from hepatica.inference.diagnose import check_samples, choice_probabilities, describe_samples, shortened
 from hepatica.report.page import wide
 from hepatica.report.style import BLUE, GREY, LIGHT, PAGE, VERMILLION, clean, new_figure, styled, to_svg
+from hepatica.report.template import fill, save_page
 from hepatica.report.words import number, percent
 
 ACROSS = 4
@@ -60,25 +60,16 @@ def write_calibration_report(folder: str | Path) -> Path:
     tables = {name: pd.read_csv(folder / f"{name}.tsv", sep="\t") for name in TABLES}
     with xr.open_datatree(folder / "posterior.nc", engine="h5netcdf") as tree:
         page = _render(tables, tree.load())
-    path = folder / "calibration.html"
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"'{path}' cannot be written: {error.strerror}; free space or choose another folder."
-        ) from error
-    return path
+    return save_page(folder / "calibration.html", page)
 
 
 def _render(tables: dict[str, pd.DataFrame], tree: xr.DataTree) -> str:
-    environment = Environment(
-        loader=PackageLoader("hepatica.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )  # fmt: skip
     roles = {"fitted": tables["fitted"], "held out": tables["held_out"]}
     determined = _filled(tables["determined"])
     counts = determined["kind"].value_counts()
     lines = [line for line in describe_samples(tree) if not line.startswith(("BLOCKED", "error", "warning", "and "))]
-    return environment.get_template("calibration.html").render(
+    return fill(
+        "calibration.html",
         name=tree.attrs["problem"], blocked=shortened(check_samples(tree)), sampled=lines,
         told={role: summarise(table).to_dict("records") for role, table in roles.items()},
         groups=[(g, _picture(g, roles)) for g in _groups(roles)],

@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hepatica.analysis.identifiability import identifiability, linear, number, posterior_identifiability
-from hepatica.errors import StorageError
 from hepatica.inference import Likelihood, Problem, describe_fit
 from hepatica.inference.optimize import LAST
 from hepatica.report.fit_data import FitData, read_fit
@@ -34,6 +32,7 @@ from hepatica.report.page import wide
 from hepatica.report.panels import Panel, Panels, make_panels, residual_rows
 from hepatica.report.reliability import is_converged, reasons
 from hepatica.report.style import to_svg
+from hepatica.report.template import fill, save_page
 from hepatica.report.words import percent
 
 Array = NDArray[np.float64]
@@ -85,22 +84,11 @@ def write_fit_report(folder: str | Path, *, problem: Problem | None = None, thre
         When the page cannot be written.
     """
     folder = Path(folder)
-    path = folder / "fit.html"
-    page = render_fit(read_fit(folder, problem), threads=threads)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"'{path}' cannot be written: {error.strerror}; free space or choose another folder."
-        ) from error
-    return path
+    return save_page(folder / "fit.html", render_fit(read_fit(folder, problem), threads=threads))
 
 
 def render_fit(data: FitData, *, threads: int = 1) -> str:
     """Fill the page's template; every text is escaped, figures are our own."""
-    environment = Environment(
-        loader=PackageLoader("hepatica.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )  # fmt: skip
     draws = None if data.posterior is None else data.posterior["posterior"].to_dataset()
     has_fit = bool(data.found["objective"].notnull().any())
     table = None if data.profiles is None else identifiability(data.profiles, groups=_informations(data, threads))
@@ -121,7 +109,8 @@ def render_fit(data: FitData, *, threads: int = 1) -> str:
         else []
     )
     groups = {} if fit is None else fit
-    return environment.get_template("fit.html").render(
+    return fill(
+        "fit.html",
         name=data.note.get("id", data.found.attrs.get("problem", "a problem")), contents=[*contents, ("provenance", "Provenance")],
         blocked=blocked, running=running, summary=_summary(data, table), starts=_starts(data), endings=_endings(data),
         parameters=_parameter_rows(data, table) if has_fit else [],

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hepatica.errors import StorageError
@@ -21,6 +20,7 @@ from hepatica.report.tables import (
     source_rows,
     wiring_rows,
 )
+from hepatica.report.template import fill, save_page
 from hepatica.report.words import answer, describe_arms, list_arms, number, percent
 
 
@@ -47,34 +47,25 @@ def write_report(result: ReportData, out: Path) -> Path:
     shown = pictures(result)
     figures = {p.name: to_svg(p.draw(), p.name, p.caption) for p in shown}
     page = render(result, shown, figures)
-    path = out / "report.html"
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
         for name, svg in figures.items():
             (out / "figures" / f"{name}.svg").write_text(
                 '<?xml version="1.0" encoding="utf-8"?>\n' + svg, encoding="utf-8"
             )
-        path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise StorageError(
-            f"'{error.filename or path}' cannot be written: {error.strerror}; free space or choose another folder."
+            f"'{error.filename or out}' cannot be written: {error.strerror}; free space or choose another folder."
         ) from error
-    return path
+    return save_page(out / "report.html", page)
 
 
 def render(result: ReportData, shown: Sequence[Picture], figures: Mapping[str, str]) -> str:
     """Fill the page's template; every text is escaped, figures are SVG of our own, by the name of their picture."""
-    environment = Environment(
-        loader=PackageLoader("hepatica.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     dish = find_readout(result, "dish", "western_blot")
     lanes = [] if dish is None else blot_lanes(dish)
-    template = environment.get_template("report.html")
-    return template.render(
+    return fill(
+        "report.html",
         study=result.study,
         answer=answer(result),
         doubts=result.doubts,
