@@ -20,7 +20,7 @@ from hepatica.report import is_calibration, write_calibration_report
 
 FOLDER = Path(__file__).parents[2] / "studies" / "hcc-calibration"
 LEFT = ("phospho_hepg2_2009", "phospho_hepg2_2010", "phospho_hepatoma_2011", "growth_ccle", "growth_gdsc")
-FEW = {"draws": 8, "starts": 1, "chains": 4, "warm": 4, "thin": 1, "without": LEFT}
+FEW = {"draws": 8, "starts": 1, "chains": 4, "warm": 2, "thin": 1, "without": LEFT}
 
 
 @pytest.fixture(scope="module")

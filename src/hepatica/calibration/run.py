@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,11 @@ from hepatica.calibration.compare import compare, summarise
 from hepatica.calibration.determined import against_expected, determine
 from hepatica.calibration.draws import taken, to_ensemble
 from hepatica.calibration.read import ROLES, Calibration
-from hepatica.calibration.wirings import TOLERANCES, fit_wirings
+from hepatica.calibration.wirings import TOLERANCES, fit_wirings, run_header, sample_wirings, wiring_prior
 from hepatica.ensemble import Ensemble, write_ensemble
-from hepatica.errors import InputError, NotFoundError, StorageError
-from hepatica.inference.chains import sample_near
+from hepatica.errors import StorageError
 from hepatica.inference.diagnose import choice_probabilities, describe_samples
 from hepatica.inference.journal import Journal
-from hepatica.library import load_wirings
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -67,7 +64,7 @@ class Calibrated:
 def calibrate(
     calibration: Calibration, out: str | Path, *, draws: int = 2000, starts: int = 4, seed: int = 1, threads: int = 1,
     without: Sequence[str] = (), chains: int = CHAINS, warm: int = WARM, thin: int = THIN, resume: bool = False,
-    progress: Progress | None = None, command: str = "", near: str | Path | None = None,
+    progress: Progress | None = None, command: str = "",
 ) -> Calibrated:  # fmt: skip
     """Fit a calibration and sample its posterior; everything computed stays in a journal.
 
@@ -92,8 +89,6 @@ def calibrate(
         Called with (stage, done, total).
     command
         Is kept with the ensemble.
-    near
-        Folder of a finished calibration with more data: nothing is fitted anew, and the chains begin at its draws.
 
     Returns
     -------
@@ -106,35 +101,22 @@ def calibrate(
         When the folder holds another run.
     ComputationError
         When nothing could be fitted.
-    NotFoundError
-        When ``near`` holds no finished calibration.
     StorageError
         When a file cannot be written.
     """
     folder = Path(out)
-    free = calibration.of("fit", without=without, wirings="estimated")
-    header = {
-        "problem": free.digest, "seed": str(seed), "chains": str(chains), "warm": str(warm), "thin": str(thin), "starts": str(starts),
-        "tolerances": str(TOLERANCES), "hepatica": version("hepatica"), "numpy": np.__version__,
-    }  # fmt: skip
-
-    known = {w.parameter: w.probability for w in load_wirings(free.model.id)}
-    prior = {name: known[name] for name in calibration.wirings}
-    around = None if near is None else _finished(Path(near), calibration)
-    if around is None:
-        problem = calibration.of("fit", without=without)
-        fits, points = fit_wirings(
-            problem, prior, folder, header, starts=starts, seed=seed, threads=threads, resume=resume, progress=progress
-        )
-    else:
-        fits, points = around.fits, around.best
-        header |= {"near": f"{around.samples.attrs['digest']} {around.samples.attrs['evaluations']}"}
+    header = run_header(
+        calibration.of("fit", without=without, wirings="estimated"), seed=seed, chains=chains, warm=warm, thin=thin
+    )
+    header |= {"starts": str(starts)}
+    fits, points = fit_wirings(
+        calibration.of("fit", without=without), wiring_prior(calibration), folder, header, starts=starts, seed=seed, threads=threads,
+        resume=resume, progress=progress,
+    )  # fmt: skip
     with Journal.open(folder / "journal" / "chains", header | {"what": "chains"}, resume=resume) as journal:
-        samples = sample_near(
-            free, _modes(points, fits, calibration.wirings), weights=fits["probability"].to_numpy(), draws=draws, chains=chains, warm=warm,
-            thin=thin, seed=seed, choices={w: {0.0: 1.0 - p, 1.0: p} for w, p in prior.items()}, threads=threads, tolerances=TOLERANCES,
-            near=None if around is None else around.samples, journal=journal,
-            progress=None if progress is None else lambda done, total: progress("sampling", done, total),
+        samples = sample_wirings(
+            calibration, fits, points, without=without, draws=draws, chains=chains, warm=warm, thin=thin, seed=seed, threads=threads,
+            journal=journal, progress=None if progress is None else lambda done, total: progress("sampling", done, total),
         )  # fmt: skip
     ensemble = to_ensemble(calibration, samples, draws=draws, seed=seed, command=command)
     chosen = taken(samples, min(draws, COMPARED))
@@ -152,30 +134,6 @@ def calibrate(
     return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Finished:
-    """What is read of a finished calibration."""
-
-    fits: pd.DataFrame
-    best: xr.DataArray
-    samples: xr.DataTree
-
-
-def _finished(folder: Path, calibration: Calibration) -> _Finished:
-    missing = [n for n in ("fits.tsv", "best.nc", "posterior.nc") if not (folder / n).is_file()]
-    if missing:
-        raise NotFoundError(
-            f"'{folder}' holds no finished calibration ({missing[0]} is missing); give the folder that 'hepatica fit' wrote."
-        )
-    fits = pd.read_csv(folder / "fits.tsv", sep="\t")
-    if lacking := [w for w in calibration.wirings if w not in fits.columns]:
-        raise InputError(f"the calibration in '{folder}' does not know '{lacking[0]}'; give one of the same wirings.")
-    with xr.open_datatree(folder / "posterior.nc", engine="h5netcdf") as tree:
-        samples = tree.load()
-    with xr.open_dataarray(folder / "best.nc", engine="h5netcdf") as best:
-        return _Finished(fits=fits, best=best.load(), samples=samples)
-
-
 def describe_calibrated(result: Calibrated) -> list[str]:
     """Say in sentences how a calibration went: wirings, draws, and how well measurements are told."""
     lines = [*describe_samples(result.samples)]
@@ -188,14 +146,6 @@ def describe_calibrated(result: Calibrated) -> list[str]:
                 "intervals"
             )
     return lines
-
-
-def _modes(points: xr.DataArray, fits: pd.DataFrame, wirings: Sequence[str]) -> list[dict[str, float]]:
-    names = [str(n) for n in points["parameter"].values]
-    return [
-        dict(zip(names, map(float, x), strict=True)) | {w: float(row[w]) for w in wirings}
-        for x, (_, row) in zip(points.values, fits.iterrows(), strict=True)
-    ]
 
 
 def _save(result: Calibrated, folder: Path) -> None:

@@ -1,7 +1,8 @@
-"""Fits of a calibration: the first one, and every wiring from its best point, weighed by the data."""
+"""Fits of a calibration: the first one, and every wiring from its best point, weighed by the data; chains around them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from hepatica.calibration.read import Calibration
 from hepatica.errors import ComputationError
+from hepatica.inference.chains import sample_near
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.optimize import Posterior, fit
 from hepatica.inference.problem import Problem
+from hepatica.library import load_wirings
 from hepatica.solver import Tolerances
 
 Array = NDArray[np.float64]
@@ -84,6 +88,38 @@ def fit_wirings(
     fits["probability"] = _probabilities(fits, prior)
     points = xr.DataArray(np.array(best), dims=("wiring", "parameter"), coords={"parameter": found["parameter"].values})
     return fits, points
+
+
+def wiring_prior(calibration: Calibration) -> dict[str, float]:
+    """Give the prior probability of each wiring that the data may decide."""
+    known = {w.parameter: w.probability for w in load_wirings(calibration.problem.model.id)}
+    return {name: known[name] for name in calibration.wirings}
+
+
+def run_header(problem: Problem, *, seed: int, chains: int, warm: int, thin: int) -> dict[str, str]:
+    """Give what a journal of a run says of it."""
+    return {
+        "problem": problem.digest, "seed": str(seed), "chains": str(chains), "warm": str(warm), "thin": str(thin),
+        "tolerances": str(TOLERANCES), "hepatica": version("hepatica"), "numpy": np.__version__,
+    }  # fmt: skip
+
+
+def sample_wirings(
+    calibration: Calibration, fits: pd.DataFrame, points: xr.DataArray, *, without: Sequence[str], draws: int, chains: int, warm: int,
+    thin: int, seed: int, threads: int, journal: Journal, progress: Callable[[int, int], None] | None = None,
+    near: xr.DataTree | None = None,
+) -> xr.DataTree:  # fmt: skip
+    """Sample the posterior around the fits of all wirings; parameters and result as :func:`~hepatica.inference.chains.sample_near`."""
+    names = [str(n) for n in points["parameter"].values]
+    starts = [
+        dict(zip(names, map(float, x), strict=True)) | {w: float(row[w]) for w in calibration.wirings}
+        for x, (_, row) in zip(points.values, fits.iterrows(), strict=True)
+    ]
+    return sample_near(
+        calibration.of("fit", without=without, wirings="estimated"), starts, weights=fits["probability"].to_numpy(), draws=draws,
+        chains=chains, warm=warm, thin=thin, seed=seed, choices={w: {0.0: 1.0 - p, 1.0: p} for w, p in wiring_prior(calibration).items()},
+        threads=threads, tolerances=TOLERANCES, near=near, journal=journal, progress=progress,
+    )  # fmt: skip
 
 
 def _wired(problem: Problem, values: Mapping[str, float]) -> Problem:
