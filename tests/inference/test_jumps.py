@@ -3,7 +3,7 @@ import pytest
 
 from hepatica.errors import InputError
 from hepatica.inference.hamiltonian import Counts, cloud_at
-from hepatica.inference.jumps import Modes, jump, proposals
+from hepatica.inference.jumps import FAR, TRIES, Modes, jump, kinds_of, no_tally, proposals
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.problem import Estimate
 from hepatica.inference.space import Space
@@ -86,18 +86,59 @@ def test_jumps_of_many_particles_weigh_two_places_of_one_mode(prepared) -> None:
     z = np.repeat(modes.z[:1], 200, axis=0) + 0.05 * random.normal(size=(200, 2))
     cloud = cloud_at(space, likelihood.gradient, z, np.zeros((200, 0), np.int64), counts)
     mode = np.zeros(200, np.int64)
-    cloud, mode, share = jump(space, likelihood, modes, cloud, mode, random, counts)
+    chance = proposals(modes, no_tally(modes))
+    cloud, mode, share, tally = jump(space, likelihood, modes, chance, cloud, mode, random, counts)
     assert 0.0 < share <= 1.0
+    assert tally[0].tolist() == [TRIES * 200, tally[0, 1]]
+    assert share * 200 <= tally[0, 1] <= TRIES * 200
+    assert not tally[1].any()
     np.testing.assert_allclose(cloud.value, likelihood(space.points(cloud.z, cloud.picked)[0]), rtol=1e-6)
     assert set(mode.tolist()) == {0, 1}
 
 
-def test_proposals_prefer_neighbours_and_are_probabilities() -> None:
-    picked = np.array([[a, b] for a in (0, 1) for b in (0, 1)])
-    chance = proposals(picked)
-    np.testing.assert_allclose(chance.sum(axis=1), 1.0)
-    assert (np.diag(chance) == 0.0).all()
-    assert chance[0, 1] > chance[0, 3]
-    assert proposals(picked[:1]).shape == (1, 1)
-    estimate = Estimate(id="k", lower=0.0, upper=1.0)
-    assert len(Modes(Space((estimate,), None), [{"k": 0.5}])) == 1
+CUBE = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+
+
+def modes_of(picked: np.ndarray) -> Modes:
+    estimates = (
+        Estimate(id="k", lower=0.0, upper=1.0),
+        *(Estimate(id=f"w{j}", lower=0.0, upper=1.0) for j in range(picked.shape[1])),
+    )
+    choices = {f"w{j}": {0.0: 0.5, 1.0: 0.5} for j in range(picked.shape[1])}
+    return Modes(
+        Space(estimates, choices), [{"k": 0.5} | {f"w{j}": float(p) for j, p in enumerate(at)} for at in picked]
+    )
+
+
+def test_kinds_of_jumps() -> None:
+    kinds = kinds_of(CUBE)
+    assert kinds[0].tolist() == [3, 2, 1, 4, 0, 4, 4, 4]
+    np.testing.assert_array_equal(kinds, kinds.T)
+    assert kinds_of(np.zeros((2, 0), np.int64)).tolist() == [[0, 0], [0, 0]]
+
+
+def test_choices_that_seldom_change_are_tried_more_often() -> None:
+    modes = modes_of(CUBE)
+    even = proposals(modes, no_tally(modes))
+    np.testing.assert_allclose(even.sum(axis=1), 1.0)
+    assert (np.diag(even) == 0.0).all()
+    np.testing.assert_allclose(even[0, [1, 2, 4]], (1.0 - FAR) / 3.0)
+    np.testing.assert_allclose(even[0, [3, 5, 6, 7]], FAR / 4.0)
+    tally = no_tally(modes)
+    tally[:3] = [[1e5, 1e4], [1e5, 1e3], [1e5, 1e4]]
+    learnt = proposals(modes, tally)
+    np.testing.assert_allclose(learnt.sum(axis=1), 1.0)
+    assert learnt[0, 2] == pytest.approx(10.0 * learnt[0, 1], rel=0.05)
+    assert learnt[0, 1] == pytest.approx(learnt[0, 4])
+    never = no_tally(modes)
+    never[1] = [50.0, 0.0]
+    assert (proposals(modes, never)[0, [1, 4]] > 0.1).all()  # few tries say little
+
+
+def test_proposals_where_there_is_no_other_start_or_only_far_ones() -> None:
+    one = modes_of(CUBE[:1])
+    assert proposals(one, no_tally(one)).tolist() == [[0.0]]
+    far = modes_of(CUBE[[0, 7]])
+    assert proposals(far, no_tally(far)).tolist() == [[0.0, 1.0], [1.0, 0.0]]
+    same = modes_of(np.zeros((3, 0), np.int64))
+    np.testing.assert_allclose(proposals(same, no_tally(same)), 0.5 * (1.0 - np.eye(3)))

@@ -22,8 +22,8 @@ from hepatica.inference.journal import Journal
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-CHAINS, WARM, THIN = 16, 70, 2
-"""A chain needs up to a dozen iterations to forget where it was: few long chains."""
+CHAINS, WARM, THIN = 6, 160, 1
+"""A chain needs a dozen iterations and more to forget where it was: few long chains, and a metric learnt from a long way."""
 COMPARED = 500
 """Draws that measurements are compared with."""
 

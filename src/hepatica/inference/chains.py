@@ -25,7 +25,7 @@ from hepatica.inference.blocks import FIRST_STEP as BLOCK_STEP
 from hepatica.inference.blocks import Block, block_metric, make_blocks, move_blocks
 from hepatica.inference.hamiltonian import Cloud, Counts, adapted, cloud_at, move, whitening
 from hepatica.inference.journal import Journal
-from hepatica.inference.jumps import Modes, jump
+from hepatica.inference.jumps import Modes, jump, no_tally, proposals
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.prior import log_prior
 from hepatica.inference.problem import Problem
@@ -37,6 +37,8 @@ Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 FIRST_STEP = 0.1
+TURN = 2.4
+"""Mean length of a trajectory, in standard deviations: long for a direction that the metric fits, but some are several times as wide."""
 REFRESH = 4
 """How often the metric is made anew while the chains warm up: first from Fisher informations, from ``LEARNT`` on from draws too."""
 LEARNT = 3
@@ -62,14 +64,17 @@ class Setting:
 class State:
     """Where the chains are: particles, the start of each, whitening factors (move, free, free), whether they are new, size of steps.
 
-    The first move is of all parameters, the others are of blocks. While they warm up, also where they were, as (places relative to their
-    starts, gradients of the log-density).
+    The first move is of all parameters, the others are of blocks. Jumps are proposed with a chance (mode, mode). While the chains warm
+    up, also how many jumps were tried and taken (kind, 2), and where the chains were, as (places relative to their starts, gradients of
+    the log-density).
     """
 
     cloud: Cloud
     mode: NDArray[np.int64]
     metrics: Array
     steps: Array
+    chance: Array
+    tally: Array
     fresh: bool = True
     past: list[tuple[Array, Array]] = field(default_factory=list)
 
@@ -196,7 +201,15 @@ def _begin(
     rows = np.arange(chains)
     rows[dead] = alive[np.arange(len(dead)) % len(alive)]
     steps = np.array([FIRST_STEP, *(BLOCK_STEP for _ in setting.blocks)])
-    return State(cloud=cloud.take(rows), mode=mode[rows], metrics=metrics, steps=steps)
+    tally = no_tally(modes)
+    return State(
+        cloud=cloud.take(rows),
+        mode=mode[rows],
+        metrics=metrics,
+        steps=steps,
+        chance=proposals(modes, tally),
+        tally=tally,
+    )
 
 
 def _draws_of(space: Space, modes: Modes, near: xr.DataTree, chains: int) -> tuple[Array, NDArray[np.int64]]:
@@ -216,16 +229,22 @@ def _draws_of(space: Space, modes: Modes, near: xr.DataTree, chains: int) -> tup
 def _advance(setting: Setting, state: State, random: np.random.Generator, iteration: int, warm: int) -> Rates:
     """Make one iteration, in place; gives its rates."""
     space, modes, counts, gradient = setting.space, setting.modes, setting.counts, setting.likelihood.gradient
-    cloud, accepted = move(space, gradient, state.cloud, 1.0, state.metrics[0], float(state.steps[0]), random, counts)
+    cloud, accepted = move(
+        space, gradient, state.cloud, 1.0, state.metrics[0], float(state.steps[0]), random, counts, turn=TURN
+    )
     rate, jumped, inside = float(accepted.mean()), np.nan, np.nan
     if iteration <= warm:
         state.steps[0] = adapted(float(state.steps[0]), rate)
     if len(modes) > 1:
-        cloud, state.mode, jumped = jump(space, setting.likelihood, modes, cloud, state.mode, random, counts)
+        cloud, state.mode, jumped, tally = jump(
+            space, setting.likelihood, modes, state.chance, cloud, state.mode, random, counts
+        )
+        if iteration < warm:
+            state.tally = state.tally + tally
     if setting.blocks:
         steps = state.steps[1:]
         z, inside = move_blocks(
-            space, setting.blocks, state.metrics[1:], steps, cloud, random, counts, adapt=iteration <= warm
+            space, setting.blocks, state.metrics[1:], steps, cloud, random, counts, adapt=iteration <= warm, turn=TURN
         )
         moved = cloud_at(space, gradient, z, cloud.picked, counts)
         cloud = cloud.where(moved, np.isfinite(moved.value))
@@ -238,7 +257,7 @@ def _advance(setting: Setting, state: State, random: np.random.Generator, iterat
             learnt = None if iteration < LEARNT * every else _learnt(state, every)
             metrics = _metrics(setting, cloud.z[rows], cloud.picked[rows], learnt)
             if metrics is not None:
-                state.metrics, state.fresh = metrics, True
+                state.metrics, state.chance, state.fresh = metrics, proposals(modes, state.tally), True
     else:
         state.past.clear()
     return rate, jumped, inside
@@ -281,7 +300,7 @@ def _packed(state: State, rate: Rates, counts: Counts) -> dict[str, Array | NDAr
     cloud = state.cloud
     return {
         "mode": state.mode, "z": cloud.z, "picked": cloud.picked, "value": cloud.value, "slope": cloud.slope,
-        "metrics": state.metrics if state.fresh else np.zeros((0, 0, 0)),
+        "metrics": state.metrics if state.fresh else np.zeros((0, 0, 0)), "tally": state.tally,
         "steps": state.steps, "rates": np.array(rate), "counts": np.array([counts.evaluations, counts.failed]),
     }  # fmt: skip
 
@@ -290,10 +309,22 @@ def _unpacked(setting: Setting, entry: Mapping[str, NDArray[Any]], before: State
     z, picked, counts = entry["z"], entry["picked"], setting.counts
     counts.evaluations, counts.failed = (int(c) for c in entry["counts"])
     cloud = Cloud(z=z, picked=picked, x=setting.space.points(z, picked)[0], value=entry["value"], slope=entry["slope"])
-    metrics = before.metrics if before is not None and not entry["metrics"].size else entry["metrics"]
+    tally = np.array(entry["tally"])
+    if before is not None and not entry["metrics"].size:
+        metrics, chance = before.metrics, before.chance
+    else:
+        metrics, chance = entry["metrics"], proposals(setting.modes, tally)
     past = [] if before is None else [*before.past, (z - setting.modes.z[entry["mode"]], entry["slope"] - z)]
     first, second, third = (float(r) for r in entry["rates"])
-    state = State(cloud=cloud, mode=entry["mode"], metrics=metrics, steps=np.array(entry["steps"]), past=past)
+    state = State(
+        cloud=cloud,
+        mode=entry["mode"],
+        metrics=metrics,
+        steps=np.array(entry["steps"]),
+        chance=chance,
+        tally=tally,
+        past=past,
+    )
     return state, (first, second, third)
 
 

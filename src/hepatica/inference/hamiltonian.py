@@ -19,7 +19,7 @@ Evaluate = Callable[[Array], tuple[Array, Array]]
 TURN = 1.2
 """Mean length of a trajectory, in standard deviations; a quarter of a circle would be 1.57."""
 LONGEST = 12
-"""Steps of a trajectory at most."""
+"""Steps of a trajectory of that length at most."""
 WANTED = 0.8
 """Acceptance that the size of steps is adapted to."""
 LARGEST_STEP = 1.0
@@ -122,7 +122,7 @@ def _powers(matrix: Array) -> tuple[Array, Array]:
 
 def move(
     space: Space, evaluate: Evaluate, cloud: Cloud, beta: float, metric: Array, step: float, random: np.random.Generator,
-    counts: Counts,
+    counts: Counts, *, turn: float = TURN,
 ) -> tuple[Cloud, Array]:  # fmt: skip
     """Move every particle along one trajectory; the tempered distribution stays as it is.
 
@@ -142,6 +142,8 @@ def move(
         Source of random numbers.
     counts
         Is added to.
+    turn
+        Mean length of the trajectory, in standard deviations.
 
     Returns
     -------
@@ -149,14 +151,14 @@ def move(
         The particles, and the probability that each was to be accepted with.
     """
     count, size = cloud.z.shape
-    length = TURN * (0.6 + 0.8 * random.random())
+    length = turn * (0.6 + 0.8 * random.random())
     speed = np.asarray(random.normal(size=(count, size)))
     each = step * (0.7 + 0.6 * random.random((count, 1)))
     accept = np.log(random.random(count))
     before = beta * cloud.value - 0.5 * (cloud.z**2).sum(axis=1) - 0.5 * (speed**2).sum(axis=1)
     z, now = cloud.z.copy(), cloud
     left = np.arange(count)  # whose trajectory could be simulated so far
-    for _ in range(min(LONGEST, max(1, round(length / step)))):
+    for _ in range(min(round(LONGEST * turn / TURN), max(1, round(length / step)))):
         speed[left] += 0.5 * each[left] * ((beta * now.slope - now.z) @ metric)
         z[left] += each[left] * (speed[left] @ metric.T)
         now = cloud_at(space, evaluate, z[left], cloud.picked[left], counts)

@@ -3,7 +3,7 @@
 A jump takes a point to the same place relative to another start. "The same place" has two meanings, and each try draws one of them:
 the same difference from the start; and the place that optimal transport between the normal approximations at both starts gives, which
 also turns and stretches. Both are one-to-one with a known volume, so that the Metropolis rule holds: a jump and its way back are equally
-often proposed.
+often proposed. Which of the choices is tried how often is learnt while the chains warm up: those that seldom change are tried most.
 
 Sources: P. J. Green, Biometrika 1995;82:711-732 (deterministic maps between models); the map between normal distributions:
 M. Knott and C. S. Smith, J. Optim. Theory Appl. 1984;43:39-49.
@@ -24,6 +24,10 @@ Indices = NDArray[np.int64]
 
 TRIES = 16
 """Jumps that are tried in a row; values alone cost much less than gradients."""
+FAR = 0.15
+"""Share of the tries that go to starts which differ in several choices."""
+TRIED = 50.0
+"""Tries that the rate of a choice must have before it counts as much as the mean of all."""
 
 
 class Modes:
@@ -42,8 +46,9 @@ class Modes:
         Coordinates (mode, free), and choices (mode, chosen).
     prior
         Logarithm of the prior probability of each.
-    chance
-        Probability of proposing each from each other, (mode, mode).
+    kinds
+        What a jump between two of them changes, (mode, mode): the place of the only choice that differs, else one of the two numbers after
+        the last choice, for none and for several.
 
     Raises
     ------
@@ -69,7 +74,7 @@ class Modes:
         self.prior = -np.log(same)
         for j, (_, weights) in enumerate(space.values):
             self.prior += np.log(weights)[[p[j] for p in picked]]
-        self.chance = proposals(self.picked)
+        self.kinds = kinds_of(self.picked)
         self._roots: list[tuple[Array, Array, Array, float] | None] = []
         self._maps: dict[tuple[int, int], tuple[Array, float] | None] = {}
 
@@ -109,13 +114,32 @@ class Modes:
 
 
 def jump(
-    space: Space, likelihood: Likelihood, modes: Modes, cloud: Cloud, mode: Indices, random: np.random.Generator, counts: Counts
-) -> tuple[Cloud, Indices, float]:  # fmt: skip
-    """Try jumps of every particle; gives the particles, the start that each belongs to, and the share of particles that jumped."""
+    space: Space, likelihood: Likelihood, modes: Modes, chance: Array, cloud: Cloud, mode: Indices, random: np.random.Generator,
+    counts: Counts,
+) -> tuple[Cloud, Indices, float, Array]:  # fmt: skip
+    """Try jumps of every particle.
+
+    Parameters
+    ----------
+    space, likelihood, modes
+        Where they move, and between what.
+    chance
+        Probability of proposing each start from each other, (mode, mode), from :func:`proposals`.
+    cloud, mode
+        The particles, and the start that each belongs to.
+    random, counts
+        Source of random numbers; is added to.
+
+    Returns
+    -------
+    tuple
+        The particles, their starts, the share of particles that jumped, and how many jumps of each kind were tried and taken (kind, 2).
+    """
     rows = np.arange(len(cloud.z))
     z, now, value, jumped = cloud.z.copy(), mode.copy(), cloud.value.copy(), np.zeros(len(rows), bool)
+    tally = no_tally(modes)
     for _ in range(TRIES):
-        ladder = modes.chance[now].cumsum(axis=1)
+        ladder = chance[now].cumsum(axis=1)
         new = (ladder > ladder[:, -1:] * random.random((len(rows), 1))).argmax(axis=1)
         accept, turned = np.log(random.random(len(rows))), random.random(len(rows)) < 0.5
         there, volume = modes.there(z, now, new, turned)
@@ -124,8 +148,9 @@ def jump(
         counts.failed += int((~np.isfinite(proposed)).sum())
         proposed = np.where(np.isfinite(proposed), proposed, -np.inf)
         change = proposed - value + modes.prior[new] - modes.prior[now] + volume
-        change += np.log(modes.chance[new, now] / modes.chance[now, new])
+        change += np.log(chance[new, now] / chance[now, new])
         taken = accept < change + 0.5 * ((z**2).sum(axis=1) - (there**2).sum(axis=1))
+        np.add.at(tally, modes.kinds[now, new], np.stack([np.ones(len(rows)), taken], axis=-1))
         z[taken], now[taken], value[taken] = there[taken], new[taken], proposed[taken]
         jumped |= taken
     moved = np.flatnonzero(jumped)
@@ -136,19 +161,42 @@ def jump(
         back[moved] = np.arange(len(moved))
         jumped[moved[~fine]] = False
         cloud = cloud.where(fresh.take(back), jumped)
-    return cloud, np.where(jumped, now, mode), float(jumped.mean())
+    return cloud, np.where(jumped, now, mode), float(jumped.mean()), tally
 
 
-def proposals(picked: Indices) -> Array:
-    """Give the probability of proposing each start from each other: half to any, half to those that differ in one choice at most."""
-    count = len(picked)
+def no_tally(modes: Modes) -> Array:
+    """Give counts of jumps of each kind, tried and taken, before there were any."""
+    return np.zeros((modes.picked.shape[1] + 2, 2))
+
+
+def proposals(modes: Modes, tally: Array) -> Array:
+    """Give the probability of proposing each start from each other, (mode, mode).
+
+    Most tries change one choice, each kind as much more often as it was taken more seldom; the rest goes to starts that differ in
+    several.
+    """
+    count, chosen = len(modes), modes.picked.shape[1]
     if count < 2:
         return np.zeros((count, count))
-    others = 1.0 - np.eye(count)
-    near = others * ((picked[:, None] != picked).sum(axis=-1) <= 1)
-    degree = near.sum(axis=1, keepdims=True)
-    anywhere = others / (count - 1)
-    return np.where(degree > 0, 0.5 * anywhere + 0.5 * near / np.maximum(degree, 1.0), anywhere)
+    tried, taken = tally[:-1].T
+    mean = (taken.sum() + 1.0) / (tried.sum() + 1.0)
+    weight = (tried + TRIED) / (taken + TRIED * mean)
+    chance = np.zeros((count, count))
+    for kind in range(chosen + 1):
+        of = (modes.kinds == kind) & ~np.eye(count, dtype=bool)
+        chance += weight[kind] * of / np.maximum(of.sum(axis=1, keepdims=True), 1)
+    several = 1.0 * (modes.kinds == chosen + 1)
+    far, near = several.sum(axis=1, keepdims=True), chance.sum(axis=1, keepdims=True)
+    share = np.where(near == 0.0, 1.0, np.where(far == 0.0, 0.0, FAR))
+    return np.asarray(share * several / np.maximum(far, 1.0) + (1.0 - share) * chance / np.where(near > 0.0, near, 1.0))
+
+
+def kinds_of(picked: Indices) -> Indices:
+    """Give what a jump between two starts changes, as in :class:`Modes`."""
+    differs = picked[:, None] != picked
+    many, chosen = differs.sum(axis=-1), picked.shape[1]
+    only = differs.argmax(axis=-1) if chosen else np.zeros_like(many)
+    return np.where(many == 0, chosen, np.where(many == 1, only, chosen + 1))
 
 
 def _roots(precision: Array) -> tuple[Array, Array, Array, float]:
