@@ -77,6 +77,41 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> None
     assert resumed.identical(whole)
 
 
+def test_chains_near_known_draws_begin_at_them_and_keep_their_metric() -> None:
+    problem = narrow()
+    known = sample_near(problem, [START], draws=400, chains=8, warm=20)
+    near = sample_near(problem, [START], near=known, draws=8, chains=8, warm=5, seed=2)
+    np.testing.assert_allclose(near["moves"]["metric"].values, known["moves"]["metric"].values, rtol=1e-9, atol=1e-12)
+    assert near["iterations"]["step"].values[0] == known["moves"]["step"]
+    rows = np.linspace(0, 399, 8).round().astype(int)
+    begun = known["posterior"]["k"].transpose("draw", "chain").values.ravel()[rows]
+    slow = known.copy()
+    slow["moves"] = known["moves"].to_dataset().assign(step=1e-4)
+    first = sample_near(problem, [START], near=slow, draws=8, chains=8, warm=1, seed=2)["posterior"]["k"].values[:, 0]
+    np.testing.assert_allclose(first, begun, atol=5e-3)
+    assert np.ptp(begun) > 0.05
+    # of draws of more parameters, what belongs to these
+    free = replace(
+        problem, parameters=tuple(replace(p, estimated=p.id != "sd", nominal=0.1) for p in problem.parameters)
+    )
+    part = sample_near(free, [START], near=known, draws=8, chains=8, warm=5)["moves"]["metric"].values
+    whole = known["moves"]["metric"].values
+    np.testing.assert_allclose(part @ part.T, (whole @ whole.T)[:1, :1])
+
+
+def test_draws_nearby_that_do_not_fit_are_refused() -> None:
+    problem = narrow()
+    known = sample_near(problem, [START], **FEW)
+    without = known.copy()
+    del without["moves"]
+    with pytest.raises(InputError, match="no metric"):
+        sample_near(problem, [START], near=without, **FEW)
+    other = known.copy()
+    other["moves"] = known["moves"].to_dataset().isel(coordinate=[0])
+    with pytest.raises(InputError, match="no parameter 'sd'"):
+        sample_near(problem, [START], near=other, **FEW)
+
+
 def test_what_cannot_be_used_is_refused() -> None:
     problem = narrow()
     with pytest.raises(InputError, match="no finite value of 'sd'"):

@@ -25,7 +25,9 @@ def test_a_missing_file(tmp_path: Path) -> None:
     [
         ("a: &x [1]\nb: *x\n", HostileFileError, "YAML aliases"),
         ("#" * (LARGEST_YAML + 1), HostileFileError, "1,048,577 bytes; at most 1,048,576"),
-        ("[" * 5_000 + "]" * 5_000, HostileFileError, "nested too deeply"),
+        ("[" * 5_000 + "]" * 5_000, HostileFileError, "nested too deeply, in more than 50"),
+        ("- " * 5_000 + "1", HostileFileError, "nested too deeply"),
+        ("? " * 500_000, HostileFileError, "nested too deeply"),
         ("a: [", FormatError, "no YAML"),
         ("a: !!python/object/apply:os.system [ls]", FormatError, "no YAML"),
         ("- 1\n", FormatError, "no problem file of PEtab"),

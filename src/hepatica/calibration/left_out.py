@@ -16,14 +16,14 @@ from hepatica.errors import InputError, NotFoundError
 from hepatica.inference.journal import Journal
 
 Progress = Callable[[str, int, int], None]
-DRAWS, WARM, THIN = 128, 40, 6
+DRAWS, CHAINS, WARM, THIN = 128, 8, 24, 3
 """For each data set; the chains begin at draws of the whole posterior and only have to follow what its absence changes."""
 
 
 def calibrate_without_each(
     calibration: Calibration, near: str | Path, out: str | Path, *, draws: int = DRAWS, seed: int = 1, threads: int = 1,
-    warm: int = WARM, thin: int = THIN, chains: int = 16, data_sets: Sequence[str] = (), without: Sequence[str] = (), resume: bool = False,
-    progress: Progress | None = None, command: str = "",
+    chains: int = CHAINS, warm: int = WARM, thin: int = THIN, data_sets: Sequence[str] = (), without: Sequence[str] = (),
+    resume: bool = False, progress: Progress | None = None, command: str = "",
 ) -> Ensemble:  # fmt: skip
     """Sample a calibration without each of its data sets in turn.
 
@@ -37,7 +37,7 @@ def calibrate_without_each(
         Folder for all draws, ``left_out.nc``, and the journals.
     draws
         For each data set.
-    seed, threads, warm, thin, chains, resume, progress, command
+    seed, threads, chains, warm, thin, resume, progress, command
         As for :func:`~hepatica.calibration.run.calibrate`.
     data_sets
         Only these in turn; all that are fitted when empty.

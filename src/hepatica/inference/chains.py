@@ -58,6 +58,8 @@ class Setting:
     modes: Modes
     blocks: Sequence[Block]
     counts: Counts
+    metric: Array | None
+    """Of the move of all parameters, where it is known from draws nearby."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,7 +112,7 @@ def sample_near(
         As for :func:`~hepatica.inference.optimize.fit`.
     near
         What this function gave for a problem of the same parameters and starts, such as one with more data: the chains begin at draws
-        of it, and the weights count for nothing.
+        of it and keep its metric, and the weights count for nothing.
     journal
         Open for writing; takes every iteration, and a run that was stopped goes on from it to the same result.
     progress
@@ -121,7 +123,8 @@ def sample_near(
     xarray.DataTree
         As :func:`~hepatica.inference.sample.sample` gives it, but ``tempering``; ``sample_stats`` has ``mode``, the start that a draw
         belongs to, and ``iterations`` the mean probability of Hamiltonian moves, ``acceptance``, the share of jumps, ``jumped``, and
-        the ``step``, and the same probability of moves in blocks, ``in_blocks``; attributes ``evaluations`` and ``failed``.
+        the ``step``, and the same probability of moves in blocks, ``in_blocks``; ``moves`` has the metric and the step that were learnt;
+        attributes ``evaluations`` and ``failed``.
 
     Raises
     ------
@@ -143,7 +146,8 @@ def sample_near(
     share = share / share.sum()
     likelihood = Likelihood(problem, tolerances=tolerances, threads=threads)
     blocks = make_blocks(problem, choices or (), tolerances=tolerances, threads=threads)
-    setting = Setting(space=space, likelihood=likelihood, modes=modes, blocks=blocks, counts=counts)
+    known = None if near is None else _known_metric(space, near)
+    setting = Setting(space=space, likelihood=likelihood, modes=modes, blocks=blocks, counts=counts, metric=known)
     each = -(-draws // chains)
     total = warm + each * thin
     begun = 0 if journal is None else journal.count(STREAM)
@@ -173,6 +177,8 @@ def sample_near(
             progress(iteration, total)
     prior = prior_draws(problem, chains * each, seed=seed, choices=choices)
     tree = _tree(problem, likelihood, kept, rates, steps, prior, counts)
+    if state is not None:
+        tree["moves"] = xr.DataTree(_moves(space, state))
     tree.attrs["choices"] = [problem.estimated[k].id for k in space.chosen]
     return tree
 
@@ -188,7 +194,7 @@ def _begin(
         metrics = _metrics(setting, modes.z[first], modes.picked[first], None)
     else:
         z, mode = _draws_of(space, modes, near, chains)
-        metrics = _metrics(setting, z[:INFORMED], modes.picked[mode[:INFORMED]], None)
+        metrics = _metrics(setting, z[:INFORMED], modes.picked[mode[:INFORMED]], setting.metric)
     if metrics is None:
         raise ComputationError("no start of the chains could be simulated; start from a fit of the same problem.")
     if near is None:
@@ -200,7 +206,8 @@ def _begin(
     dead = np.flatnonzero(~np.isfinite(cloud.value))
     rows = np.arange(chains)
     rows[dead] = alive[np.arange(len(dead)) % len(alive)]
-    steps = np.array([FIRST_STEP, *(BLOCK_STEP for _ in setting.blocks)])
+    first_step = FIRST_STEP if near is None else float(near["moves"]["step"])
+    steps = np.array([first_step, *(BLOCK_STEP for _ in setting.blocks)])
     tally = no_tally(modes)
     return State(
         cloud=cloud.take(rows),
@@ -224,6 +231,18 @@ def _draws_of(space: Space, modes: Modes, near: xr.DataTree, chains: int) -> tup
     x = np.stack([known[n].transpose("draw", "chain").values.ravel()[rows] for n in names], axis=-1)
     picked = modes.picked[mode[rows]]
     return np.array([coordinates(space, at, p) for at, p in zip(x, picked, strict=True)]), mode[rows]
+
+
+def _known_metric(space: Space, near: xr.DataTree) -> Array:
+    """Give the metric of draws nearby for the parameters that remain."""
+    if "moves" not in near:
+        raise InputError("the draws nearby have no metric (group 'moves'); give what was sampled around fits.")
+    metric, names = near["moves"].to_dataset()["metric"], [space.estimates[k].id for k in space.free]
+    places = {str(n): k for k, n in enumerate(metric["coordinate"].values)}
+    if missing := [n for n in names if n not in places]:
+        raise InputError(f"the draws nearby have no parameter '{missing[0]}'; give draws of the same parameters.")
+    some = metric.values[[places[n] for n in names]]
+    return np.asarray(np.linalg.cholesky(some @ some.T))
 
 
 def _advance(setting: Setting, state: State, random: np.random.Generator, iteration: int, warm: int) -> Rates:
@@ -254,7 +273,9 @@ def _advance(setting: Setting, state: State, random: np.random.Generator, iterat
         every = max(1, warm // (REFRESH + 1))
         if iteration % every == 0:
             rows = random.permutation(len(cloud.z))[:INFORMED]
-            learnt = None if iteration < LEARNT * every else _learnt(state, every)
+            learnt = setting.metric
+            if learnt is None and iteration >= LEARNT * every:
+                learnt = _learnt(state, every)
             metrics = _metrics(setting, cloud.z[rows], cloud.picked[rows], learnt)
             if metrics is not None:
                 state.metrics, state.chance, state.fresh = metrics, proposals(modes, state.tally), True
@@ -294,6 +315,13 @@ def _learnt(state: State, after: int) -> Array:
         np.linalg.solve(state.metrics[0], z.T).T, g @ state.metrics[0], np.full(len(z), 1.0 / len(z)), REGULAR
     )
     return np.asarray(state.metrics[0] @ factor)
+
+
+def _moves(space: Space, state: State) -> xr.Dataset:
+    """What the chains learnt about moving: a factor of the metric of all parameters, and the size of steps."""
+    names = [space.estimates[k].id for k in space.free]
+    both = ("coordinate", "direction")
+    return xr.Dataset({"metric": (both, state.metrics[0]), "step": float(state.steps[0])}, coords={"coordinate": names})
 
 
 def _packed(state: State, rate: Rates, counts: Counts) -> dict[str, Array | NDArray[np.int64]]:

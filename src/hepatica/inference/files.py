@@ -12,6 +12,8 @@ from hepatica.errors import FormatError, HostileFileError, NotFoundError
 
 LARGEST_YAML, LARGEST_TABLE = 2**20, 2**29
 """Bytes."""
+DEEPEST = 50
+"""Lists and mappings within each other; PEtab needs five."""
 Columns = Callable[[Any], pd.DataFrame]
 
 
@@ -21,19 +23,24 @@ def read_yaml(file: Path) -> Mapping[str, Any]:
     Raises
     ------
     NotFoundError, HostileFileError, FormatError
-        When it is not there, is too large, has aliases (which can stand for more than any memory holds), or is no mapping.
+        When it is not there, is too large or too deep, has aliases (which can stand for more than any memory holds), or is no mapping.
     """
     text = _text(file, LARGEST_YAML)
+    depth = 0
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise HostileFileError(
-                f"{file}: refused because it has YAML aliases, which PEtab does not need; write them out."
-            )
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise HostileFileError(
+                    f"{file}: refused because it is nested too deeply, in more than {DEEPEST} lists or mappings."
+                )
+            if isinstance(event, yaml.AliasEvent):
+                raise HostileFileError(
+                    f"{file}: refused because it has YAML aliases, which PEtab does not need; write them out."
+                )
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise FormatError(f"{file}: no YAML ({str(error).splitlines()[0]}).") from error
-    except RecursionError as error:
-        raise HostileFileError(f"{file}: refused because it is nested too deeply.") from error
     if not isinstance(found, dict):
         raise FormatError(f"{file}: expected a mapping with 'format_version'; this is no problem file of PEtab.")
     return found
