@@ -196,7 +196,7 @@ def kinds_of(picked: Indices) -> Indices:
     differs = picked[:, None] != picked
     many, chosen = differs.sum(axis=-1), picked.shape[1]
     only = differs.argmax(axis=-1) if chosen else np.zeros_like(many)
-    return np.where(many == 0, chosen, np.where(many == 1, only, chosen + 1))
+    return np.asarray(np.where(many == 0, chosen, np.where(many == 1, only, chosen + 1)), np.int64)
 
 
 def _roots(precision: Array) -> tuple[Array, Array, Array, float]:
