@@ -1,4 +1,5 @@
 import html
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hepatica.calibration.run import calibrate, describe_calibrated
 from hepatica.ensemble import LEFT_OUT, read_ensemble
 from hepatica.errors import InputError, NotFoundError
 from hepatica.inference import Likelihood, read_petab
+from hepatica.inference.journal import INTERVAL
 from hepatica.library import load_model
 from hepatica.report import is_calibration, write_calibration_report
 
@@ -87,9 +89,39 @@ def test_what_the_data_determine_stands_beside_what_was_expected(calibration, re
     assert set(mostly.explode()) <= set(calibration.groups) - set(LEFT)
 
 
+def test_the_page_of_a_calibration_that_is_running_says_what_it_has_found_so_far(calibration, tmp_path, call) -> None:
+    class StopError(Exception):
+        pass
+
+    pages = {}
+
+    def look(stage: str, done: int, total: int) -> None:
+        if (stage, done) in {("wirings", 1), ("sampling", 1), ("sampling", 4), ("sampling", 12)}:
+            time.sleep(1.2 * INTERVAL)  # an iteration waits that long for its commit
+            code, out, err = call("report", tmp_path)
+            assert (code, err) == (0, "")
+            pages[stage, done] = html.unescape(Path(out.strip()).read_text(encoding="utf-8"))
+        if (stage, done) == ("sampling", 12):
+            raise StopError
+
+    with pytest.raises(StopError):
+        calibrate(calibration, tmp_path, threads=2, progress=look, **(FEW | {"draws": 64}))
+    assert "the wirings are being fitted" in pages["wirings", 1]
+    assert "start 0" in pages["wirings", 1]
+    assert "4 chains are warming up: 1 of 2 iterations" in pages["sampling", 1]
+    assert "made 2 iterations since" in pages["sampling", 4]
+    assert "The parameters that the chains agree on least" not in pages["sampling", 4]
+    assert "made 10 iterations since" in pages["sampling", 12]
+    assert "The parameters that the chains agree on least" in pages["sampling", 12]
+    for page in pages.values():
+        assert "nothing may be concluded from it yet" in page
+    calibrate(calibration, tmp_path, threads=2, resume=True, **(FEW | {"draws": 64}))
+    assert "underway" not in Path(call("report", tmp_path)[1].strip()).read_text(encoding="utf-8")
+
+
 def test_a_folder_without_a_calibration_has_no_page(tmp_path) -> None:
     assert not is_calibration(tmp_path)
-    with pytest.raises(NotFoundError, match=r"holds no finished calibration \(fits.tsv, fitted.tsv, .*--resume"):
+    with pytest.raises(NotFoundError, match=r"holds no calibration \(fits.tsv, fitted.tsv, .*is missing"):
         write_calibration_report(tmp_path)
 
 

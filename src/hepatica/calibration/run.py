@@ -113,6 +113,7 @@ def calibrate(
         calibration.of("fit", without=without), wiring_prior(calibration), folder, header, starts=starts, seed=seed, threads=threads,
         resume=resume, progress=progress,
     )  # fmt: skip
+    _save_fits(fits, points, folder)
     with Journal.open(folder / "journal" / "chains", header | {"what": "chains"}, resume=resume) as journal:
         samples = sample_wirings(
             calibration, fits, points, without=without, draws=draws, chains=chains, warm=warm, thin=thin, seed=seed, threads=threads,
@@ -148,18 +149,21 @@ def describe_calibrated(result: Calibrated) -> list[str]:
     return lines
 
 
-def _save(result: Calibrated, folder: Path) -> None:
+def _save_fits(fits: pd.DataFrame, points: xr.DataArray, folder: Path) -> None:
     try:
-        tables = {
-            "fits": result.fits,
-            "fitted": result.fitted,
-            "held_out": result.held_out,
-            "determined": result.determined,
-            "expected": result.expected,
-        }
+        fits.to_csv(folder / "fits.tsv", sep="\t", index=False)
+        points.rename("x").to_netcdf(folder / "best.nc", engine="h5netcdf")
+    except OSError as error:
+        raise StorageError(f"the fits cannot be written to '{folder}' ({error}).") from error
+
+
+def _save(result: Calibrated, folder: Path) -> None:
+    tables = {
+        "fitted": result.fitted, "held_out": result.held_out, "determined": result.determined, "expected": result.expected
+    }  # fmt: skip
+    try:
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
-        result.best.rename("x").to_netcdf(folder / "best.nc", engine="h5netcdf")
         result.samples.to_netcdf(folder / "posterior.nc", engine="h5netcdf")
     except OSError as error:
         raise StorageError(f"the calibration cannot be written to '{folder}' ({error}).") from error

@@ -157,10 +157,10 @@ def _interrupted() -> typer.Exit:
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a fit, also of one that is running, or of a calibration.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a fit or a calibration, also of one that is running.")],
     threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
 ) -> None:
-    """Write the report of a fit or a calibration anew; of a fit that is running, what it has found so far."""
+    """Write the report of a fit or a calibration anew; of one that is running, what it has found so far."""
     from hepatica.report import is_calibration, write_calibration_report, write_fit_report
     from hepatica.simulation.setup import workers
 

@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from hepatica.calibration.compare import summarise
+from hepatica.calibration.underway import is_underway
 from hepatica.errors import NotFoundError
 from hepatica.inference.diagnose import check_samples, choice_probabilities, describe_samples, shortened
 from hepatica.report.page import wide
 from hepatica.report.style import BLUE, GREY, LIGHT, PAGE, VERMILLION, clean, new_figure, styled, to_svg
 from hepatica.report.template import fill, save_page
+from hepatica.report.underway import write_underway_report
 from hepatica.report.words import number, percent
 
 ACROSS = 4
@@ -26,12 +28,16 @@ WIDE = 20.0
 
 
 def is_calibration(folder: str | Path) -> bool:
-    """Whether a folder is the result of a calibration."""
-    return all((Path(folder) / f"{name}.tsv").is_file() for name in TABLES)
+    """Whether a folder is that of a calibration, finished or not."""
+    return is_underway(folder) or not _missing(Path(folder))
+
+
+def _missing(folder: Path) -> list[str]:
+    return [n for n in (*(f"{t}.tsv" for t in TABLES), "posterior.nc") if not (folder / n).is_file()]
 
 
 def write_calibration_report(folder: str | Path) -> Path:
-    """Write ``calibration.html`` into the folder of a finished calibration.
+    """Write ``calibration.html`` into the folder of a calibration; of one that is running, what it has found so far.
 
     Parameters
     ----------
@@ -46,16 +52,16 @@ def write_calibration_report(folder: str | Path) -> Path:
     Raises
     ------
     NotFoundError
-        When the folder holds no finished calibration.
+        When the folder holds no calibration.
     StorageError
         When the page cannot be written.
     """
     folder = Path(folder)
-    missing = [f"{n}.tsv" for n in TABLES if not (folder / f"{n}.tsv").is_file()]
-    if missing or not (folder / "posterior.nc").is_file():
+    if missing := _missing(folder):
+        if is_underway(folder):
+            return write_underway_report(folder)
         raise NotFoundError(
-            f"'{folder}' holds no finished calibration ({', '.join(missing) or 'posterior.nc'} is missing); give the folder that "
-            "'hepatica fit' wrote, or go on with it by --resume."
+            f"'{folder}' holds no calibration ({', '.join(missing)} is missing); give the folder that 'hepatica fit' wrote."
         )
     tables = {name: pd.read_csv(folder / f"{name}.tsv", sep="\t") for name in TABLES}
     with xr.open_datatree(folder / "posterior.nc", engine="h5netcdf") as tree:
