@@ -63,7 +63,7 @@ def test_a_block_moves_and_the_rest_stays() -> None:
     assert (metric[:, [0, 3, 4]] == 0.0).all()
     cloud = cloud_at(space, Likelihood(problem).gradient, z, none, counts)
     steps = np.array([0.5])
-    moved, rate = move_blocks(space, blocks, metric[None], steps, cloud, random, counts, adapt=True, turn=1.5)
+    moved, rate = move_blocks(space, blocks, metric[None], steps, cloud, random, counts, adapt=True)
     np.testing.assert_array_equal(moved[:, [0, 3, 4]], z[:, [0, 3, 4]])
     assert (moved[:, [1, 2]] != z[:, [1, 2]]).any()
     assert 0.5 < rate <= 1.0

@@ -22,7 +22,7 @@ from hepatica.inference.journal import Journal
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-CHAINS, WARM, THIN = 6, 160, 1
+CHAINS, WARM, THIN = 4, 200, 2
 """A chain needs a dozen iterations and more to forget where it was: few long chains, and a metric learnt from a long way."""
 COMPARED = 500
 """Draws that measurements are compared with."""

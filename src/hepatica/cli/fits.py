@@ -66,7 +66,7 @@ def fit(
         with show_progress() as progress:
             found = fit_petab(
                 problem, folder, starts=starts or 100, seed=seed, threads=workers(threads), tolerances=tolerances, resume=resume,
-                progress=lambda done, total: progress("starts", done, total), command=shlex.join(["hepatica", *sys.argv[1:]]),
+                progress=lambda done, total: progress("starts", done, total), command=_command(),
             )  # fmt: skip
             fitted = bool(found["objective"].notnull().any())
             if profiles and fitted:
@@ -115,7 +115,7 @@ def _fit_calibration(
         with show_progress() as progress:
             found = calibrate(
                 calibration, folder, draws=draws, starts=starts, seed=seed, threads=workers(threads), without=without, resume=resume,
-                progress=progress, command=shlex.join(["hepatica", *sys.argv[1:]]),
+                progress=progress, command=_command(),
             )  # fmt: skip
     except KeyboardInterrupt:
         raise _interrupted() from None
@@ -141,17 +141,21 @@ def _fit_without_each(
         with show_progress() as progress:
             calibrate_without_each(
                 read_calibration(place), near, folder, draws=draws or EACH, seed=seed, threads=workers(threads), without=without,
-                resume=resume, progress=progress, command=shlex.join(["hepatica", *sys.argv[1:]]),
+                resume=resume, progress=progress, command=_command(),
             )  # fmt: skip
     except KeyboardInterrupt:
         raise _interrupted() from None
     typer.echo(str(folder / "left_out.nc"))
 
 
+def _command() -> str:
+    """Give the command of a run; one that was stopped and went on gives the same as one that was not."""
+    return shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume")])
+
+
 def _interrupted() -> typer.Exit:
     """Say how to go on."""
-    again = shlex.join(["hepatica", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
-    sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {again}\n")
+    sys.stderr.write(f"hepatica: interrupted; nothing is lost. Continue with: {_command()} --resume\n")
     return typer.Exit(INTERRUPTED)
 
 

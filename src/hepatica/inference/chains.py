@@ -263,7 +263,7 @@ def _advance(setting: Setting, state: State, random: np.random.Generator, iterat
     if setting.blocks:
         steps = state.steps[1:]
         z, inside = move_blocks(
-            space, setting.blocks, state.metrics[1:], steps, cloud, random, counts, adapt=iteration <= warm, turn=TURN
+            space, setting.blocks, state.metrics[1:], steps, cloud, random, counts, adapt=iteration <= warm
         )
         moved = cloud_at(space, gradient, z, cloud.picked, counts)
         cloud = cloud.where(moved, np.isfinite(moved.value))

@@ -22,8 +22,8 @@ from hepatica.inference.space import Space, coordinates
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-TRIES = 16
-"""Jumps that are tried in a row; values alone cost much less than gradients."""
+TRIES = 6
+"""Jumps that are tried in a row; values alone cost much less than gradients, but where one was refused, most are."""
 FAR = 0.15
 """Share of the tries that go to starts which differ in several choices."""
 TRIED = 50.0
