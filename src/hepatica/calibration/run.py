@@ -105,16 +105,14 @@ def calibrate(
         When a file cannot be written.
     """
     folder = Path(out)
-    header = run_header(
-        calibration.of("fit", without=without, wirings="estimated"), seed=seed, chains=chains, warm=warm, thin=thin
-    )
-    header |= {"starts": str(starts)}
+    header = run_header(calibration.of("fit", without=without, wirings="estimated"), seed=seed, starts=starts)
     fits, points = fit_wirings(
         calibration.of("fit", without=without), wiring_prior(calibration), folder, header, starts=starts, seed=seed, threads=threads,
         resume=resume, progress=progress,
     )  # fmt: skip
     _save_fits(fits, points, folder)
-    with Journal.open(folder / "journal" / "chains", header | {"what": "chains"}, resume=resume) as journal:
+    header |= {"what": "chains", "chains": str(chains), "warm": str(warm), "thin": str(thin)}
+    with Journal.open(folder / "journal" / "chains", header, resume=resume) as journal:
         samples = sample_wirings(
             calibration, fits, points, without=without, draws=draws, chains=chains, warm=warm, thin=thin, seed=seed, threads=threads,
             journal=journal, progress=None if progress is None else lambda done, total: progress("sampling", done, total),

@@ -31,7 +31,7 @@ class Underway:
     fits
         As in :class:`~hepatica.calibration.run.Calibrated`; nothing before all wirings are fitted.
     warm
-        Iterations that the chains need to warm up.
+        Iterations that the chains need to warm up; zero before they begin.
     course
         Of the chains so far: ``log_likelihood`` (iteration, chain), ``acceptance``, ``jumped`` and ``step`` (iteration), and the choices
         of each wiring, by its name (iteration, chain); nothing before they begin.
@@ -69,7 +69,6 @@ def read_underway(folder: str | Path) -> Underway:
     if not is_underway(folder):
         raise NotFoundError(f"'{folder}' holds no calibration; give the folder that 'hepatica fit' writes to.")
     with Journal.read(folder / "journal" / "fit") as journal:
-        warm = int(journal.header["warm"])
         rows = [(name, [float(e["value"].ravel()[0]) for e in journal.entries(name)]) for name in journal.streams()]
     starts = pd.DataFrame(
         [{"start": name, "evaluations": len(v), "objective": np.nanmin(v) if np.isfinite(v).any() else np.nan} for name, v in rows],
@@ -78,22 +77,23 @@ def read_underway(folder: str | Path) -> Underway:
     fitted = (folder / "fits.tsv").is_file() and (folder / "best.nc").is_file()
     chains = folder / "journal" / "chains"
     if not fitted or not chains.is_dir():
-        return Underway(starts=starts, fits=None, warm=warm, course=None, agreement=None)
+        return Underway(starts=starts, fits=None, warm=0, course=None, agreement=None)
     fits = pd.read_csv(folder / "fits.tsv", sep="\t")
     wirings = [str(c) for c in fits.columns if c not in NOT_WIRINGS]
     with xr.open_dataarray(folder / "best.nc", engine="h5netcdf") as best:
         names = [str(n) for n in best["parameter"].values]
-    course, z = _course(chains, wirings)
+    course, z, warm = _course(chains, wirings)
     return Underway(starts=starts, fits=fits, warm=warm, course=course, agreement=_agreement(names, z[warm + 1 :]))
 
 
-def _course(folder: Path, wirings: list[str]) -> tuple[xr.Dataset | None, Array]:
-    """Give the course of the chains, and where they were in normal coordinates (iteration, chain, parameter)."""
+def _course(folder: Path, wirings: list[str]) -> tuple[xr.Dataset | None, Array, int]:
+    """Give the course of the chains, where they were in normal coordinates (iteration, chain, parameter), and how long they warm up."""
     kept = ("value", "picked", "rates", "steps", "z")
     with Journal.read(folder) as journal:
+        warm = int(journal.header["warm"])
         entries = [{k: e[k] for k in kept} for e in journal.entries(STREAM)]
     if not entries:
-        return None, np.zeros((0, 0, 0))
+        return None, np.zeros((0, 0, 0)), warm
     stacked = {k: np.stack([e[k] for e in entries]) for k in kept}
     course = xr.Dataset(
         {
@@ -104,7 +104,7 @@ def _course(folder: Path, wirings: list[str]) -> tuple[xr.Dataset | None, Array]
         }
         | {name: (("iteration", "chain"), stacked["picked"][..., k]) for k, name in enumerate(wirings)}
     )
-    return course, stacked["z"]
+    return course, stacked["z"], warm
 
 
 def _agreement(names: list[str], z: Array) -> pd.DataFrame | None:

@@ -96,12 +96,12 @@ def wiring_prior(calibration: Calibration) -> dict[str, float]:
     return {name: known[name] for name in calibration.wirings}
 
 
-def run_header(problem: Problem, *, seed: int, chains: int, warm: int, thin: int) -> dict[str, str]:
+def run_header(problem: Problem, *, seed: int, **settings: int) -> dict[str, str]:
     """Give what a journal of a run says of it."""
     return {
-        "problem": problem.digest, "seed": str(seed), "chains": str(chains), "warm": str(warm), "thin": str(thin),
-        "tolerances": str(TOLERANCES), "hepatica": version("hepatica"), "numpy": np.__version__,
-    }  # fmt: skip
+        "problem": problem.digest, "seed": str(seed), "tolerances": str(TOLERANCES), "hepatica": version("hepatica"),
+        "numpy": np.__version__,
+    } | {name: str(value) for name, value in settings.items()}  # fmt: skip
 
 
 def sample_wirings(
