@@ -22,7 +22,7 @@ from hepatica.inference.journal import Journal
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-CHAINS, WARM, THIN = 4, 200, 2
+CHAINS, WARM, ITERATIONS = 4, 200, 700
 """A chain needs a dozen iterations and more to forget where it was: few long chains, and a metric learnt from a long way."""
 COMPARED = 500
 """Draws that measurements are compared with."""
@@ -63,7 +63,7 @@ class Calibrated:
 
 def calibrate(
     calibration: Calibration, out: str | Path, *, draws: int = 2000, starts: int = 4, seed: int = 1, threads: int = 1,
-    without: Sequence[str] = (), chains: int = CHAINS, warm: int = WARM, thin: int = THIN, resume: bool = False,
+    without: Sequence[str] = (), chains: int = CHAINS, warm: int = WARM, iterations: int = ITERATIONS, resume: bool = False,
     progress: Progress | None = None, command: str = "",
 ) -> Calibrated:  # fmt: skip
     """Fit a calibration and sample its posterior; everything computed stays in a journal.
@@ -76,15 +76,17 @@ def calibrate(
         Folder for ``fits.tsv``, ``fitted.tsv``, ``held_out.tsv``, ``determined.tsv``, ``expected.tsv``, ``best.nc``, ``posterior.nc``,
         ``ensemble.nc`` and the journals.
     draws, starts, seed
-        Draws of the posterior; starts of the first fit, one from the model's values and the others from the priors; seed of both.
+        Draws of the ensemble; starts of the first fit, one from the model's values and the others from the priors; seed of both.
     threads
         Worker threads; the result does not depend on their number.
     without
         Data sets to leave out.
-    chains, warm, thin
+    chains, warm
         As for :func:`~hepatica.inference.chains.sample_near`.
+    iterations
+        Of each chain after it has warmed up, or as many more as the draws need; each is one of the draws in ``posterior.nc``.
     resume
-        Whether what was stopped goes on.
+        Whether what was stopped, or is to have more iterations, goes on.
     progress
         Called with (stage, done, total).
     command
@@ -111,11 +113,11 @@ def calibrate(
         resume=resume, progress=progress,
     )  # fmt: skip
     _save_fits(fits, points, folder)
-    header |= {"what": "chains", "chains": str(chains), "warm": str(warm), "thin": str(thin)}
+    header |= {"what": "chains", "chains": str(chains), "warm": str(warm)}
     with Journal.open(folder / "journal" / "chains", header, resume=resume) as journal:
         samples = sample_wirings(
-            calibration, fits, points, without=without, draws=draws, chains=chains, warm=warm, thin=thin, seed=seed, threads=threads,
-            journal=journal, progress=None if progress is None else lambda done, total: progress("sampling", done, total),
+            calibration, fits, points, without=without, draws=max(draws, chains * iterations), chains=chains, warm=warm, thin=1, seed=seed,
+            threads=threads, journal=journal, progress=None if progress is None else lambda done, total: progress("sampling", done, total),
         )  # fmt: skip
     ensemble = to_ensemble(calibration, samples, draws=draws, seed=seed, command=command)
     chosen = taken(samples, min(draws, COMPARED))
