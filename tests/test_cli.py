@@ -195,6 +195,18 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch, capsys):
     assert "4/4" in shown
 
 
+def test_progress_in_a_file_is_a_line_at_each_tenth_and_each_minute_with_the_time_left(capsys):
+    seconds = iter([0, 5, 10, 71, 100, 200])
+    progress = cli.screen._plain_progress(lambda: float(next(seconds)))
+    for done in (0, 1, 10, 12, 13, 100):
+        progress("chains", done, 100)
+    assert capsys.readouterr().err.splitlines() == [
+        "chains: 10 of 100 (10 %, 2 min left)",
+        "chains: 12 of 100 (12 %, 9 min left)",
+        "chains: 100 of 100 (100 %)",
+    ]
+
+
 def test_the_first_run_on_a_machine_says_what_takes_so_long(monkeypatch, capsys):
     from hepatica import solver
 

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from hepatica.study import StudyResult
 
 Progress = Callable[[str, int, int], None]
+A_MINUTE = 60.0
 
 
 @contextmanager
 def show_progress() -> Iterator[Progress]:
-    """Show progress on stderr: bars with the time left on a terminal, else a line at each tenth.
+    """Show progress on stderr: bars with the time left on a terminal, else a line at each tenth and each minute.
 
     The first run on a machine says that it prepares the solver.
     """
@@ -54,17 +56,31 @@ def show_progress() -> Iterator[Progress]:
         yield show_bar
 
 
-def _plain_progress() -> Progress:
-    shown: dict[str, int] = {}
+def _plain_progress(clock: Callable[[], float] = time.monotonic) -> Progress:
+    begun: dict[str, tuple[float, int]] = {}
+    shown: dict[str, tuple[float, int]] = {}
 
     def show_line(stage: str, done: int, total: int) -> None:
-        tenth = 10 * done // max(total, 1)
-        if tenth > shown.get(stage, 0):
-            shown[stage] = tenth
-            sys.stderr.write(f"{stage}: {done} of {total} ({100 * done // max(total, 1)} %)\n")
-            sys.stderr.flush()
+        now, tenth = clock(), 10 * done // max(total, 1)
+        start, before = begun.setdefault(stage, (now, done))
+        last, shown_tenth = shown.setdefault(stage, (now, 0))
+        if tenth <= shown_tenth and now - last < A_MINUTE:
+            return
+        shown[stage] = now, tenth
+        left = ""
+        if before < done < total and now - start > 1:
+            left = f", {_duration((total - done) * (now - start) / (done - before))} left"
+        sys.stderr.write(f"{stage}: {done} of {total} ({100 * done // max(total, 1)} %{left})\n")
+        sys.stderr.flush()
 
     return show_line
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / A_MINUTE)
+    if minutes == 0:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def print_json(value: object) -> None:
