@@ -120,7 +120,7 @@ def shortened(sentences: Sequence[str], shown: int = 3) -> list[str]:
     Parameters
     ----------
     sentences
-        Such as "warning: k1: R-hat is 1.02, ...".
+        Such as "warning: k1: R-hat is 1.020, ...".
     shown
         How many of each kind are given in full.
     """
@@ -205,9 +205,14 @@ def _of_parameters(tree: xr.DataTree) -> list[Issue]:
         if np.isnan(bulk):
             found.append(_issue("error", name, "all draws have one value; draw more, or do not estimate it."))
             continue
-        if rhat > RHAT_WARNING:
+        if rhat > RHAT:
             text = f"R-hat is {rhat:.3f}, so the chains do not agree on it (at most {RHAT:g}); draw more."
-            found.append(_issue("error" if rhat > RHAT else "warning", name, text))
+            found.append(_issue("error", name, text))
+        elif rhat > RHAT_WARNING:
+            text = (
+                f"R-hat is {rhat:.3f}, so the chains agree on it only roughly ({RHAT_WARNING:g} is wanted); draw more."
+            )
+            found.append(_issue("warning", name, text))
         if min(bulk, tail) < EFFECTIVE_WARNING:
             text = f"it has {bulk:.0f} effective draws, {tail:.0f} in the tails; {EFFECTIVE_WARNING:g} are wanted: draw more."
             found.append(_issue("error" if min(bulk, tail) < EFFECTIVE else "warning", name, text))
