@@ -1,6 +1,7 @@
 """The command line: what it prints, its exit codes, its sentences."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -354,6 +355,30 @@ def test_fit_draws_from_the_posterior(call, decay, tmp_path):
         assert found["posterior_predictive"]["measurement"].shape == (4, 256, 3)
     again = call("fit", decay, "--starts", 2, "--out", out, "--sample", "--draws", 1000, "--resume")
     assert again[:2] == (0, text)
+
+
+def test_the_journal_of_a_fit_may_be_elsewhere(call, decay, tmp_path):
+    out, journal = tmp_path / "out", tmp_path / "disk" / "journal"
+    wanted = ("fit", decay, "--starts", 2, "--threads", 1, "--out", out)
+    code, text, _ = call(*wanted, "--journal", journal)
+    assert code == 0
+    assert (journal / "starts" / "journal.sqlite").is_file()
+    code, _, error = call(*wanted, "--journal", tmp_path / "other", "--resume")
+    assert code == 2
+    assert f"the journals of '{out}' are in '{journal}', not in" in error
+    # the results are lost, the journal is not
+    shutil.rmtree(out)
+    assert call(*wanted, "--journal", journal, "--resume")[:2] == (0, text)
+    (out / "fit.nc").unlink()
+    assert call("report", out)[0] == 0
+    # what the link led to has moved
+    moved = journal.rename(tmp_path / "moved")
+    assert call(*wanted, "--journal", moved, "--resume")[:2] == (0, text)
+    taken = tmp_path / "file"
+    taken.write_text("")
+    code, _, error = call(*wanted, "--journal", taken)
+    assert (code, error.count("\n")) == (2, 1)
+    assert "could not be kept in" in error
 
 
 def test_fit_profiles_and_reports_again(call, decay, tmp_path):

@@ -35,4 +35,4 @@ def test_profiles_lie_beside_their_fit_and_go_on(toy: Path, tmp_path: Path) -> N
     with xr.open_dataset(out / "profiles.nc", engine="h5netcdf") as read:
         np.testing.assert_array_equal(read["value"], made["value"])
     assert made["parameter"].values.tolist() == ["k1"]
-    assert sorted(p.name for p in out.iterdir()) == ["fit.json", "fit.nc", "journal", "profiles.nc", "profiling"]
+    assert sorted(p.name for p in out.iterdir()) == ["fit.json", "fit.nc", "journal", "profiles.nc"]

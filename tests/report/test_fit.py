@@ -9,6 +9,7 @@ from tests.inference.problems import decaying
 from hepatica.errors import NotFoundError
 from hepatica.inference import Estimate, Journal, Problem, fit, profile
 from hepatica.inference.optimize import fit_header
+from hepatica.inference.places import STARTS
 from hepatica.report import write_fit_report
 
 
@@ -95,7 +96,7 @@ def test_profiles_of_another_optimum_are_left_out(folder: Path, problem: Problem
 
 
 def test_a_running_fit_shows_what_it_has_found_so_far(problem: Problem, tmp_path: Path) -> None:
-    with Journal.open(tmp_path / "journal", fit_header(problem, 1, 500, None)) as journal:
+    with Journal.open(tmp_path / STARTS, fit_header(problem, 1, 500, None)) as journal:
         with pytest.raises(NotFoundError, match="holds no evaluation yet"):
             write_fit_report(tmp_path, problem=problem)
         complete = fit(problem, starts=3, journal=journal)
@@ -108,7 +109,7 @@ def test_a_running_fit_shows_what_it_has_found_so_far(problem: Problem, tmp_path
 
 
 def test_starts_that_are_not_finished_are_counted(folder: Path, problem: Problem) -> None:
-    with Journal.open(folder / "journal", fit_header(problem, 1, 500, None)) as journal:
+    with Journal.open(folder / STARTS, fit_header(problem, 1, 500, None)) as journal:
         fit(problem, starts=6, journal=journal)
     assert "2 more starts are in the journal" in words(write_fit_report(folder, problem=problem))
 

@@ -14,6 +14,7 @@ from hepatica.calibration.wirings import run_header, sample_wirings
 from hepatica.ensemble import LEFT_OUT, Ensemble, write_ensemble
 from hepatica.errors import InputError, NotFoundError
 from hepatica.inference.journal import Journal
+from hepatica.inference.places import JOURNAL
 
 Progress = Callable[[str, int, int], None]
 DRAWS, CHAINS, WARM, THIN = 128, 8, 24, 3
@@ -69,7 +70,7 @@ def calibrate_without_each(
             "what": f"without {name}",
             "near": f"{whole.samples.attrs['digest']} {whole.samples.attrs['evaluations']}",
         }
-        with Journal.open(Path(out) / "journal" / f"without-{name}", header, resume=resume) as journal:
+        with Journal.open(Path(out) / JOURNAL / f"without-{name}", header, resume=resume) as journal:
             samples = sample_wirings(
                 calibration, whole.fits, whole.best, without=left, draws=draws, chains=chains, warm=warm, thin=thin, seed=seed,
                 threads=threads, journal=journal, near=whole.samples, progress=None if progress is None else _under(stage, progress),

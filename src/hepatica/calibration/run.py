@@ -18,6 +18,7 @@ from hepatica.ensemble import Ensemble, write_ensemble
 from hepatica.errors import StorageError
 from hepatica.inference.diagnose import choice_probabilities, describe_samples
 from hepatica.inference.journal import Journal
+from hepatica.inference.places import JOURNAL
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -114,7 +115,7 @@ def calibrate(
     )  # fmt: skip
     _save_fits(fits, points, folder)
     header |= {"what": "chains", "chains": str(chains), "warm": str(warm)}
-    with Journal.open(folder / "journal" / "chains", header, resume=resume) as journal:
+    with Journal.open(folder / JOURNAL / "chains", header, resume=resume) as journal:
         samples = sample_wirings(
             calibration, fits, points, without=without, draws=max(draws, chains * iterations), chains=chains, warm=warm, thin=1, seed=seed,
             threads=threads, journal=journal, progress=None if progress is None else lambda done, total: progress("sampling", done, total),

@@ -12,6 +12,7 @@ from hepatica.errors import NotFoundError
 from hepatica.inference.chains import STREAM
 from hepatica.inference.diagnose import diagnostics
 from hepatica.inference.journal import Journal
+from hepatica.inference.places import JOURNAL
 
 Array = NDArray[np.float64]
 
@@ -49,7 +50,7 @@ class Underway:
 
 def is_underway(folder: str | Path) -> bool:
     """Whether a folder is that of a calibration that has begun."""
-    return (Path(folder) / "journal" / "fit").is_dir()
+    return (Path(folder) / JOURNAL / "fit").is_dir()
 
 
 def read_underway(folder: str | Path) -> Underway:
@@ -68,14 +69,14 @@ def read_underway(folder: str | Path) -> Underway:
     folder = Path(folder)
     if not is_underway(folder):
         raise NotFoundError(f"'{folder}' holds no calibration; give the folder that 'hepatica fit' writes to.")
-    with Journal.read(folder / "journal" / "fit") as journal:
+    with Journal.read(folder / JOURNAL / "fit") as journal:
         rows = [(name, [float(e["value"].ravel()[0]) for e in journal.entries(name)]) for name in journal.streams()]
     starts = pd.DataFrame(
         [{"start": name, "evaluations": len(v), "objective": np.nanmin(v) if np.isfinite(v).any() else np.nan} for name, v in rows],
         columns=["start", "evaluations", "objective"],
     )  # fmt: skip
     fitted = (folder / "fits.tsv").is_file() and (folder / "best.nc").is_file()
-    chains = folder / "journal" / "chains"
+    chains = folder / JOURNAL / "chains"
     if not fitted or not chains.is_dir():
         return Underway(starts=starts, fits=None, warm=0, course=None, agreement=None)
     fits = pd.read_csv(folder / "fits.tsv", sep="\t")

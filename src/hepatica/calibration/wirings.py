@@ -17,6 +17,7 @@ from hepatica.inference.chains import sample_near
 from hepatica.inference.journal import Journal
 from hepatica.inference.likelihood import Likelihood
 from hepatica.inference.optimize import Posterior, fit
+from hepatica.inference.places import JOURNAL
 from hepatica.inference.problem import Problem
 from hepatica.library import load_wirings
 from hepatica.solver import Tolerances
@@ -59,7 +60,7 @@ def fit_wirings(
     ComputationError
         When nothing could be fitted.
     """
-    with Journal.open(folder / "journal" / "fit", header | {"what": "first fit"}, resume=resume) as journal:
+    with Journal.open(folder / JOURNAL / "fit", header | {"what": "first fit"}, resume=resume) as journal:
         found = fit(
             problem, starts=starts, seed=seed, threads=threads, tolerances=TOLERANCES, first=problem.nominal[None], most=MOST,
             journal=journal, progress=None if progress is None else lambda done, total: progress("fitting", done, total),
@@ -73,7 +74,7 @@ def fit_wirings(
         wired = _wired(problem, dict(zip(prior, values, strict=True)))
         name = "".join(f"{v:g}" for v in values)
         with Journal.open(
-            folder / "journal" / f"wiring-{name}", header | {"what": f"wiring {name}"}, resume=resume
+            folder / JOURNAL / f"wiring-{name}", header | {"what": f"wiring {name}"}, resume=resume
         ) as journal:
             one = fit(
                 wired, starts=1, seed=seed, threads=threads, tolerances=TOLERANCES, first=first, most=MOST_WIRED, journal=journal

@@ -25,6 +25,10 @@ def fit(
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Worker threads; all cores when not given.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the result; results/PROBLEM when not given.")] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the journals, such as one on a local disk; OUT/journal when not given."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted fit, or add starts to it.")
     ] = False,
@@ -50,9 +54,11 @@ def fit(
     if (problem / "calibration.toml").is_file() or problem.name == "calibration.toml":
         left = tuple(without or ())
         if each_without is None:
-            _fit_calibration(problem, out, starts or 4, seed, draws or DRAWS, threads, left, petab, resume=resume)
+            _fit_calibration(
+                problem, out, journal, starts or 4, seed, draws or DRAWS, threads, left, petab, resume=resume
+            )
         else:
-            _fit_without_each(problem, each_without, out, seed, draws, threads, left, resume=resume)
+            _fit_without_each(problem, each_without, out, journal, seed, draws, threads, left, resume=resume)
         return
     from hepatica.inference.diagnose import check_samples, describe_samples
     from hepatica.inference.fitting import describe_fit, fit_petab, profile_petab
@@ -60,7 +66,7 @@ def fit(
     from hepatica.simulation.setup import workers
     from hepatica.solver import Tolerances
 
-    folder = out or Path("results") / problem.stem
+    folder = _results(out or Path("results") / problem.stem, journal)
     tolerances = None if rtol is None else Tolerances(rtol=rtol)
     try:
         with show_progress() as progress:
@@ -94,9 +100,18 @@ def fit(
         raise typer.Exit(1)
 
 
+def _results(folder: Path, journal: Path | None) -> Path:
+    """Give the folder of the results, after its journals have been put where they are wanted."""
+    from hepatica.inference.places import place_journal
+
+    if journal is not None:
+        place_journal(folder, journal)
+    return folder
+
+
 def _fit_calibration(
-    place: Path, out: Path | None, starts: int, seed: int, draws: int, threads: int | None, without: tuple[str, ...], petab: Path | None,
-    *, resume: bool,
+    place: Path, out: Path | None, journal: Path | None, starts: int, seed: int, draws: int, threads: int | None,
+    without: tuple[str, ...], petab: Path | None, *, resume: bool,
 ) -> None:  # fmt: skip
     """Fit and sample a calibration, or write it as PEtab."""
     from hepatica.calibration import read_calibration
@@ -110,7 +125,7 @@ def _fit_calibration(
     if petab is not None:
         typer.echo(str(export_petab(calibration.of("fit", without=without), petab)))
         return
-    folder = out or Path("results") / calibration.id
+    folder = _results(out or Path("results") / calibration.id, journal)
     try:
         with show_progress() as progress:
             found = calibrate(
@@ -128,7 +143,8 @@ def _fit_calibration(
 
 
 def _fit_without_each(
-    place: Path, near: Path, out: Path | None, seed: int, draws: int | None, threads: int | None, without: tuple[str, ...], *, resume: bool
+    place: Path, near: Path, out: Path | None, journal: Path | None, seed: int, draws: int | None, threads: int | None,
+    without: tuple[str, ...], *, resume: bool,
 ) -> None:  # fmt: skip
     """Sample a calibration without each of its data sets in turn."""
     from hepatica.calibration import read_calibration
@@ -136,7 +152,7 @@ def _fit_without_each(
     from hepatica.calibration.left_out import calibrate_without_each
     from hepatica.simulation.setup import workers
 
-    folder = out or near
+    folder = _results(out or near, journal)
     try:
         with show_progress() as progress:
             calibrate_without_each(

@@ -12,6 +12,7 @@ from hepatica.errors import NotFoundError, StorageError
 from hepatica.inference.journal import Journal
 from hepatica.inference.optimize import LAST, Progress, fit, fit_header
 from hepatica.inference.petab import read_petab
+from hepatica.inference.places import PROFILES, STARTS
 from hepatica.inference.profile import profile, profile_header
 from hepatica.solver import Tolerances
 
@@ -54,7 +55,7 @@ def fit_petab(
     """
     problem, folder = read_petab(file), Path(out)
     header = fit_header(problem, seed, 500, tolerances)
-    with Journal.open(folder / "journal", header, resume=resume) as journal:
+    with Journal.open(folder / STARTS, header, resume=resume) as journal:
         _note(folder, file, problem.id, {"starts": starts, "command": command} | header)
         found = fit(
             problem,
@@ -103,7 +104,7 @@ def profile_petab(
         raise NotFoundError(f"'{folder}' holds no fit.nc; fit the problem first, into this folder.")
     with xr.open_dataset(folder / "fit.nc", engine="h5netcdf") as found:
         header = profile_header(problem, found, tolerances)
-        with Journal.open(folder / "profiling" / header["point"][:12], header, resume=True) as journal:
+        with Journal.open(folder / PROFILES / header["point"][:12], header, resume=True) as journal:
             made = profile(
                 problem,
                 found,

@@ -7,6 +7,7 @@ import xarray as xr
 from hepatica.errors import StorageError
 from hepatica.inference.journal import Journal
 from hepatica.inference.petab import read_petab
+from hepatica.inference.places import SAMPLING
 from hepatica.inference.predict import predict
 from hepatica.inference.sample import Progress, sample, sample_header
 from hepatica.inference.space import Choices
@@ -44,7 +45,7 @@ def sample_petab(
     """
     problem, folder = read_petab(file), Path(out)
     header = sample_header(problem, seed=seed, particles=particles, choices=choices, tolerances=tolerances)
-    with Journal.open(folder / "sampling", header, resume=resume) as journal:
+    with Journal.open(folder / SAMPLING, header, resume=resume) as journal:
         tree = sample(
             problem, draws=draws, chains=chains, particles=particles, choices=choices, seed=seed, threads=threads, tolerances=tolerances,
             journal=journal, progress=progress,

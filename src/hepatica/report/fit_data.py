@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hepatica.errors import HepaticaError, NotFoundError
 from hepatica.inference import Journal, Problem, read_petab
+from hepatica.inference.places import STARTS
 
 Array = NDArray[np.float64]
 RUNNING = "still running, or stopped"
@@ -66,8 +67,8 @@ def read_fit(folder: Path, problem: Problem | None = None) -> FitData:
     if (folder / "fit.nc").is_file():
         found = xr.load_dataset(folder / "fit.nc", engine="h5netcdf")
         remarks += _more(folder, found)
-    elif (folder / "journal").is_dir():
-        found, courses = _partial(folder / "journal", problem)
+    elif (folder / STARTS).is_dir():
+        found, courses = _partial(folder / STARTS, problem)
     else:
         raise NotFoundError(
             f"'{folder}' holds no fit: neither fit.nc nor a journal; give the folder that hepatica fit wrote."
@@ -104,9 +105,9 @@ def _problem(note: Mapping[str, Any]) -> tuple[Problem | None, str]:
 
 def _more(folder: Path, found: xr.Dataset) -> list[str]:
     """Whether the journal knows of starts that the result does not hold."""
-    if not (folder / "journal").is_dir():
+    if not (folder / STARTS).is_dir():
         return []
-    with Journal.read(folder / "journal") as journal:
+    with Journal.read(folder / STARTS) as journal:
         known = sum(s.startswith("start ") for s in journal.streams())
     more = known - found.sizes["start"]
     return [f"{more} more starts are in the journal: a fit of them is {RUNNING}."] if more > 0 else []
