@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from hepatica.calibration.compare import summarise
+from hepatica.calibration.compare import describe_disagreements, disagreements, summarise
 from hepatica.inference.diagnose import choice_probabilities, describe_samples
 
 KINDS = ("determined", "above", "below", "open", "fixed")
@@ -47,6 +47,11 @@ def main(folder: Path) -> None:
     probabilities = {n: v.get(1.0, 0.0) for n, v in choice_probabilities(tree).items()}
     lines += table(pd.DataFrame([{"wiring": n, "probability": f"{p:.2f}"} for n, p in probabilities.items()]))
     lines += ["Fitted:", "", *told(folder / "fitted.tsv"), "Held out:", "", *told(folder / "held_out.tsv")]
+    lines += ["Groups of measurements that lie systematically off their predictions (`*`: all others):", ""]
+    for role, name in (("fitted", "fitted"), ("held out", "held_out")):
+        found = describe_disagreements(disagreements(pd.read_csv(folder / f"{name}.tsv", sep="\t")))
+        lines += [f"- {role}, {line}" for line in found] or [f"- {role}: none"]
+    lines += [""]
     determined = pd.read_csv(folder / "determined.tsv", sep="\t")
     lines += ["Parameters by how the data determine them:", ""]
     counts = determined["kind"].value_counts()

@@ -206,13 +206,25 @@ def _judge(
         for cell_line in contrast.cell_lines:
             effect = contrast_effect(contrast, cell_line, readouts, claim=claim.id)
             verdicts.append(_verdict(claim, contrast.id, cell_line, _holds(contrast, effect), effect, weights, chains))
-    for cell_line, holds in _together(claim, readouts).items():
+    for cell_line, holds in hold_together(claim, readouts).items():
         verdicts.append(_verdict(claim, "all", cell_line, holds, None, weights, chains))
     return verdicts
 
 
-def _together(claim: Claim, readouts: Readouts) -> dict[str, xr.DataArray]:
-    """For each cell line that all contrasts of a claim have: 1 where a draw holds all, -1 where it holds the opposite of all."""
+def hold_together(claim: Claim, readouts: Readouts) -> dict[str, xr.DataArray]:
+    """Tell which draws hold all contrasts of a claim, in each cell line that they all have.
+
+    Parameters
+    ----------
+    claim, readouts
+        As for :func:`evaluate_claims`.
+
+    Returns
+    -------
+    dict
+        For each cell line (draw): 1 where a draw holds all contrasts, -1 where it holds the opposite of all, 0 between; NaN where
+        they cannot be compared.
+    """
     held: dict[str, list[xr.DataArray]] = {}
     for contrast in claim.contrasts:
         for cell_line in contrast.cell_lines:

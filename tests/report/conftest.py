@@ -44,6 +44,7 @@ class Result:
     prior: "Result | None" = None
     influence: pd.DataFrame = field(default_factory=pd.DataFrame)
     doubts: tuple[str, ...] = ()
+    decisive: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def arm_id(manipulation: str, dose: float) -> str:

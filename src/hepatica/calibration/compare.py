@@ -14,6 +14,9 @@ from hepatica.solver import Tolerances
 
 Array = NDArray[np.float64]
 
+FEWEST, ODD = 4, 3.0
+"""Measurements that a group needs to be judged, and how many standard errors its mean rank may be off."""
+
 
 def compare(
     calibration: Calibration, chosen: xr.Dataset, ensemble: Ensemble, role: str, *, tolerances: Tolerances, threads: int = 1, seed: int = 1
@@ -91,6 +94,77 @@ def summarise(table: pd.DataFrame, by: str = "data_set") -> pd.DataFrame:
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def disagreements(table: pd.DataFrame) -> pd.DataFrame:
+    """Give groups of measurements of one kind that lie systematically above or below their predictions.
+
+    A group is of one observable and has one part of the trials' names in common: a cell line, a stimulus, an inhibitor. Where the model is
+    right, ranks are uniform; a group counts where their mean is more than :data:`ODD` standard errors off 0.5, as if they were independent.
+    What belongs to a group that is further off is not counted again.
+
+    Parameters
+    ----------
+    table
+        From :func:`compare`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        data_set, observable; ``where``, the common part of the trials with ``*`` for the others; ``n``; ``median_rank``; ``factor``, the
+        median of measured over predicted where all are positive; ``difference``, of measured minus predicted; ``score``, the standard
+        errors. The furthest off first.
+    """
+    known = table[table["rank"].notna() & table["q50"].notna()]
+    found = []
+    for (data_set, observable), rows in known.groupby(["data_set", "observable"], sort=False):
+        left = rows.assign(part=rows["trial"].str.split("|"))
+        while len(odd := _odd(left)):
+            score, where, group = odd[0]
+            positive = bool((group[["measured", "q50"]] > 0.0).all(axis=None))
+            found.append(
+                {
+                    "data_set": data_set, "observable": observable, "where": where, "n": len(group), "median_rank": group["rank"].median(),
+                    "factor": (group["measured"] / group["q50"]).median() if positive else np.nan,
+                    "difference": (group["measured"] - group["q50"]).median(), "score": score,
+                }
+            )  # fmt: skip
+            left = left.drop(group.index)
+    columns = ["data_set", "observable", "where", "n", "median_rank", "factor", "difference", "score"]
+    return pd.DataFrame(found, columns=columns).sort_values("score", key=abs, ascending=False, ignore_index=True)
+
+
+def _odd(rows: pd.DataFrame) -> list[tuple[float, str, pd.DataFrame]]:
+    """Give the groups that are off, the furthest first: score, common part, rows."""
+    count = int(rows["part"].map(len).max()) if len(rows) else 0
+    odd = []
+    for k in range(count):
+        for value, group in rows.groupby(rows["part"].str[k], sort=False):
+            score = float((group["rank"].mean() - 0.5) * np.sqrt(12.0 * len(group)))
+            if len(group) >= FEWEST and abs(score) > ODD and not _is_number(str(value)):
+                odd.append((score, " | ".join(str(value) if j == k else "*" for j in range(count)), group))
+    return sorted(odd, key=lambda found: -abs(found[0]))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return not text
+    return True
+
+
+def describe_disagreements(table: pd.DataFrame) -> list[str]:
+    """Say in words what :func:`disagreements` found, a line for each group."""
+    lines = []
+    for row in table.to_dict("records"):
+        off = f"{row['factor']:.2g} times" if row["factor"] == row["factor"] else f"{abs(row['difference']):.2g}"
+        side = "" if row["factor"] == row["factor"] else (" above" if row["difference"] > 0.0 else " below")
+        lines.append(
+            f"{row['observable']} of {row['where']}: {row['n']} values, measured {off}{side} what is predicted "
+            f"(medians; {abs(row['score']):.1f} standard errors off)"
+        )
+    return lines
 
 
 def _points(problem: Problem, chosen: xr.Dataset, ensemble: Ensemble) -> Array:

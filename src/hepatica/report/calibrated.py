@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from hepatica.calibration.compare import summarise
+from hepatica.calibration.compare import describe_disagreements, disagreements, summarise
 from hepatica.calibration.underway import is_underway
 from hepatica.errors import NotFoundError
 from hepatica.inference.diagnose import check_samples, choice_probabilities, describe_samples, shortened
@@ -79,6 +79,7 @@ def _render(tables: dict[str, pd.DataFrame], tree: xr.DataTree) -> str:
         name=tree.attrs["problem"], blocked=shortened(check_samples(tree)), sampled=lines,
         told={role: summarise(table).to_dict("records") for role, table in roles.items()},
         groups=[(g, _picture(g, roles)) for g in _groups(roles)],
+        disagreements={role: describe_disagreements(disagreements(table)) for role, table in roles.items()},
         wirings=[(n, v.get(1.0, 0.0)) for n, v in choice_probabilities(tree).items()],
         trace=_svg("trace", plot_trace(tree)),
         kinds=list(zip(counts.index, counts.tolist(), strict=True)), determined=determined.to_dict("records"),

@@ -14,6 +14,7 @@ from hepatica.report.style import to_svg
 from hepatica.report.tables import (
     basis_rows,
     claim_rows,
+    decisive_rows,
     fit_rows,
     influence_rows,
     sensitivity_rows,
@@ -79,6 +80,7 @@ def render(result: ReportData, shown: Sequence[Picture], figures: Mapping[str, s
         attrs=result.screening.attrs,
         fitted=result.prior is not None,
         influence=influence_rows(result),
+        decisive=decisive_rows(result),
         experiments=[(e, list_arms(e), describe_arms(e.arms)) for e in result.study.experiments],
         bases=basis_rows(result),
         wirings=wiring_rows(result),

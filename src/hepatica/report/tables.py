@@ -22,6 +22,8 @@ from hepatica.report.words import number, percent
 
 SMALLEST = 0.05
 """Change of a probability that is worth a word."""
+WIDE = 0.8
+"""Width after the data, over that before, from which a parameter counts as not determined by them."""
 
 
 def claim_rows(result: ReportData) -> Table:
@@ -106,6 +108,29 @@ def influence_rows(result: ReportData) -> Table:
             ]
             cells.append("; ".join(parts) or ("none clearly" if len(mine) else "not asked"))
         rows.append({"id": claim.id, "text": claim.text, "cells": cells})
+    return rows
+
+
+def decisive_rows(result: ReportData) -> Table:
+    """Give for each undecided claim and cell line whether data are lacking, and the parameters that it depends on most."""
+    table = result.decisive
+    if table.empty:
+        return []
+    names = {p.id: p.name for p in result.study.model.parameters}
+    rows: Table = []
+    for (claim, line), part in table.groupby(["claim", "cell_line"], sort=False):
+        part = part[part["parameter"] != ""]
+        known = part["rho"] ** 2 * (part["width"] <= WIDE)
+        why = "no parameter by itself decides it"
+        if len(part):
+            lacking = known.sum() < 0.5 * (part["rho"] ** 2).sum()
+            why = "data are lacking" if lacking else "data narrow what it depends on, not enough"
+        parts = [
+            {"parameter": row["parameter"], "name": names.get(str(row["parameter"]), ""), "rho": number(row["rho"], 2),
+             "width": number(row["width"], 2)}
+            for row in part.to_dict("records")
+        ]  # fmt: skip
+        rows.append({"claim": claim, "cell_line": line, "why": why, "parts": parts})
     return rows
 
 

@@ -50,6 +50,8 @@ class StudyResult:
         Which data sets move the claims, as :func:`~hepatica.claims.data_influence` gives it; empty where no draws lack data.
     doubts
         Reasons not to rely on the posterior: diagnostics of its chains that failed.
+    decisive
+        What the claims that the data leave undecided depend on, as :func:`~hepatica.study.undecided.decisive_parameters` gives it.
     """
 
     study: Study
@@ -64,6 +66,7 @@ class StudyResult:
     prior: "StudyResult | None" = None
     influence: pd.DataFrame = field(default_factory=pd.DataFrame)
     doubts: tuple[str, ...] = ()
+    decisive: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def conclude(
@@ -170,8 +173,9 @@ def _sensitivity(study: Study, effect: Effect, ensemble: Ensemble, readouts: Rea
         ic50 = _fit(readouts, effect.experiment, "ic50", line).reset_coords(drop=True)
         auc = _fit(readouts, effect.experiment, "auc", line).reset_coords(drop=True)
         shift = log_ratio(ic50, effect.treated, effect.reference)
-        by_ic50 = rank_correlation(ensemble, shift)
-        by_auc = rank_correlation(ensemble, _arm(auc, effect.treated) - _arm(auc, effect.reference))
+        drawn = ensemble.in_line(line)
+        by_ic50 = rank_correlation(drawn, shift)
+        by_auc = rank_correlation(drawn, _arm(auc, effect.treated) - _arm(auc, effect.reference))
         renamed = by_auc[["parameter", "rho", "p"]].rename(columns={"rho": "rho_auc", "p": "p_auc"})
         table = by_ic50.merge(renamed, on="parameter", how="outer", sort=False)
         order = np.argsort(-table["rho"].abs().fillna(-1.0).to_numpy(), kind="stable")

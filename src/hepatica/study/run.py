@@ -22,6 +22,7 @@ from hepatica.study.result import StudyResult, conclude, failure_table
 from hepatica.study.save import save_result
 from hepatica.study.screen import Origin, screen
 from hepatica.study.store import Store
+from hepatica.study.undecided import decisive_parameters
 from hepatica.study.units import Readings, join_blocks, join_lines, pack, plan_units, run_unit, unpack, with_levels
 
 Progress = Callable[[str, int, int], None]
@@ -85,15 +86,16 @@ def run_study(
         "threads": threads or "all cores",
         "started": started.isoformat(timespec="seconds"),
     }
-    result = _run(study, "prior", store, threads, progress, provenance)
+    result = prior = _run(study, "prior", store, threads, progress, provenance)
     if study.posterior is not None:
         attrs = study.posterior.draws.attrs
         provenance |= {
             "posterior": {k: str(v) for k, v in attrs.items() if k in {"command", "problem_digest", "sampled"}}
         }
         doubts = tuple(str(attrs.get(DOUBTS, "")).splitlines())
-        result = replace(_run(study, "posterior", store, threads, progress, provenance), prior=result, doubts=doubts)
-        result = replace(result, influence=_influence(study, result, store, threads, progress))
+        result = replace(_run(study, "posterior", store, threads, progress, provenance), prior=prior, doubts=doubts)
+        decisive = decisive_parameters(study.claims, result.verdicts, result.readouts, result.ensemble, prior.ensemble)
+        result = replace(result, influence=_influence(study, result, store, threads, progress), decisive=decisive)
     seconds = {"seconds": round(time.perf_counter() - clock, 2)}
     result = replace(result, provenance={**result.provenance, **seconds})
     save_result(result, Path(out))
