@@ -31,6 +31,17 @@ def main(folder: Path) -> None:
     if data["influence"]:
         out += ["", "Data sets without which a probability is another by more than 0.05 and twice its error:", ""]
         out += [f"- {claim}, {line}: {', '.join(parts)}" for (claim, line), parts in moved.items()]
+    why: dict[tuple[str, str, str], list[str]] = {}
+    for row in data["decisive"]:
+        names = why.setdefault((row["claim"], row["cell_line"], row["why"]), [])
+        names += [f"`{row['parameter']}` ({row['rho']:.2f}, {row['width']:.2f})"] if row["parameter"] else []
+    out += [
+        "",
+        "Why claims are undecided: what they depend on most (rank correlation; width after the data over that before).",
+        "",
+    ]
+    out += ["| claim | line | why | depends on |", "|---|---|---|---|"]
+    out += [f"| {claim} | {line} | {text} | {', '.join(names)} |" for (claim, line, text), names in why.items()]
     sys.stdout.write("\n".join(out) + "\n")
 
 

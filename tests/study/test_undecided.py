@@ -4,7 +4,7 @@ import xarray as xr
 
 from hepatica.claims import Claim, Contrast, evaluate_claims
 from hepatica.ensemble import Ensemble
-from hepatica.study.undecided import decisive_parameters
+from hepatica.study.undecided import LACKING, MANY, NARROWED, decisive_parameters
 
 LINES = ("HepG2", "Huh7")
 
@@ -44,10 +44,30 @@ def test_an_undecided_claim_names_what_it_depends_on_and_how_far_the_data_know_t
     assert list(first.index) == ["a", "w", "b"]
     assert first["width"].to_list() == pytest.approx([1.0, 1.0, 0.3], rel=0.1)
     assert (first["rho"] > 0.0).to_list() == [True, True, False]
+    assert set(first["why"]) == {LACKING}  # most of it is open, and w
     # Huh7 has a b of its own
     second = table[table["cell_line"] == "Huh7"].set_index("parameter")
     assert list(second.index) == ["b"]
     assert second.loc["b", "width"] == pytest.approx(0.5, rel=0.1)
+    assert second.loc["b", "why"] == NARROWED
+
+
+def test_a_width_is_by_the_prior_that_the_calibration_had() -> None:
+    random = np.random.default_rng(5)
+    values = np.exp(random.normal(size=600))
+    readout = xr.DataArray(
+        np.stack([[values, np.ones(600)]] * 2), dims=("cell_line", "arm", "draw"),
+        coords={"cell_line": list(LINES), "arm": ["t", "u"], "draw": np.arange(600)},
+    )  # fmt: skip
+    readouts = {"e": {"r": readout}}
+    after = ensemble("posterior", {"a": values})
+    verdicts = evaluate_claims((claim(),), readouts)
+    unknown = decisive_parameters((claim(),), verdicts, readouts, after, ensemble("prior", {"b": values}))
+    assert unknown["width"].isna().all()
+    known = after.draws.assign_coords(prior_sd=("parameter", [2.0]))
+    after = Ensemble(draws=known, origin="posterior", seed=1)
+    table = decisive_parameters((claim(),), verdicts, readouts, after, ensemble("prior", {"b": values}))
+    assert table["width"].to_numpy() == pytest.approx(0.5, rel=0.1)
 
 
 def test_a_decided_claim_is_left_out_and_one_of_chance_has_no_parameter() -> None:
@@ -60,4 +80,4 @@ def test_a_decided_claim_is_left_out_and_one_of_chance_has_no_parameter() -> Non
     readouts = {"e": {"r": readout}}
     drawn = ensemble("posterior", {"a": np.exp(random.normal(size=400))})
     table = decisive_parameters((claim(),), evaluate_claims((claim(),), readouts), readouts, drawn, drawn)
-    assert table[["cell_line", "parameter"]].values.tolist() == [["Huh7", ""]]
+    assert table[["cell_line", "why", "parameter"]].values.tolist() == [["Huh7", MANY, ""]]

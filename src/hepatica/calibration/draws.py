@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hepatica.calibration.read import Calibration
-from hepatica.ensemble import CHAIN, DOUBTS, Ensemble, draw_prior, own_name
+from hepatica.ensemble import CHAIN, DOUBTS, PRIOR_SD, Ensemble, draw_prior, own_name
 from hepatica.inference.diagnose import check_samples, describe_samples, shortened
 from hepatica.library import load_wirings
 
@@ -54,8 +54,8 @@ def to_ensemble(
     Returns
     -------
     Ensemble
-        Its draws have the coordinate ``chain``, and say in ``attrs`` how they were ``sampled`` and, one in each line, the ``doubts`` of
-        :func:`~hepatica.inference.diagnose.check_samples`.
+        Its draws have the coordinates ``chain`` and ``prior_sd``, and say in ``attrs`` how they were ``sampled`` and, one in each line,
+        the ``doubts`` of :func:`~hepatica.inference.diagnose.check_samples`.
     """
     model = calibration.problem.model
     chosen = taken(samples, draws)
@@ -68,11 +68,13 @@ def to_ensemble(
     prior = draw_prior(model, len(values), seed=seed, wirings=wirings)
     columns = {n: prior.draws.values[:, k] for k, n in enumerate(prior.parameters)}
     columns |= {own.get(n, n): values[:, k] for k, n in enumerate(names) if n in known or n in own}
+    before = {own.get(n, n): float(samples["prior"][n].std()) for n in names}
     array = xr.DataArray(
         np.column_stack(list(columns.values())).astype(np.float32).astype(float), dims=("draw", "parameter"),
         coords={
             "draw": np.arange(len(values)), "parameter": np.array(list(columns), dtype=np.str_),
             CHAIN: ("draw", chosen[CHAIN].values),
+            PRIOR_SD: ("parameter", np.array([before.get(n, np.nan) for n in columns])),
         },
         name="draws", attrs={"model": model.id, "model_digest": model.digest, "problem_digest": str(samples.attrs["digest"]),
                "sampled": _sampled(samples), "command": command, DOUBTS: "\n".join(shortened(check_samples(samples)))},

@@ -11,7 +11,7 @@ import xarray as xr
 from hepatica.calibration.draws import to_ensemble
 from hepatica.calibration.read import Calibration
 from hepatica.calibration.wirings import run_header, sample_wirings
-from hepatica.ensemble import LEFT_OUT, Ensemble, write_ensemble
+from hepatica.ensemble import LEFT_OUT, PRIOR_SD, Ensemble, write_ensemble
 from hepatica.errors import InputError, NotFoundError
 from hepatica.inference.journal import Journal
 from hepatica.inference.places import JOURNAL
@@ -75,7 +75,7 @@ def calibrate_without_each(
                 calibration, whole.fits, whole.best, without=left, draws=draws, chains=chains, warm=warm, thin=thin, seed=seed,
                 threads=threads, journal=journal, near=whole.samples, progress=None if progress is None else _under(stage, progress),
             )  # fmt: skip
-        drawn = to_ensemble(calibration, samples, draws=draws, seed=seed, command=command).draws
+        drawn = to_ensemble(calibration, samples, draws=draws, seed=seed, command=command).draws.drop_vars(PRIOR_SD)
         parts.append(drawn.assign_coords({LEFT_OUT: ("draw", np.array([name] * drawn.sizes["draw"]))}))
     joined = xr.concat(parts, dim="draw", combine_attrs="drop_conflicts")
     joined = joined.assign_coords(draw=np.arange(joined.sizes["draw"]))

@@ -28,6 +28,8 @@ CHAIN = "chain"
 """Coordinate of a posterior's draws: the Markov chain that each is of."""
 LEFT_OUT = "left_out"
 """Coordinate of draws that were fitted without a data set: its name."""
+PRIOR_SD = "prior_sd"
+"""Coordinate of a posterior's parameters: standard deviation before the data, of the logarithm where that was estimated; else NaN."""
 _ATTEMPTS = 200  # redraws before bounds and prior are declared to contradict each other
 
 

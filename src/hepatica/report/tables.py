@@ -22,8 +22,6 @@ from hepatica.report.words import number, percent
 
 SMALLEST = 0.05
 """Change of a probability that is worth a word."""
-WIDE = 0.8
-"""Width after the data, over that before, from which a parameter counts as not determined by them."""
 
 
 def claim_rows(result: ReportData) -> Table:
@@ -119,16 +117,11 @@ def decisive_rows(result: ReportData) -> Table:
     names = {p.id: p.name for p in result.study.model.parameters}
     rows: Table = []
     for (claim, line), part in table.groupby(["claim", "cell_line"], sort=False):
-        part = part[part["parameter"] != ""]
-        known = part["rho"] ** 2 * (part["width"] <= WIDE)
-        why = "no parameter by itself decides it"
-        if len(part):
-            lacking = known.sum() < 0.5 * (part["rho"] ** 2).sum()
-            why = "data are lacking" if lacking else "data narrow what it depends on, not enough"
+        why = part["why"].iloc[0]
         parts = [
             {"parameter": row["parameter"], "name": names.get(str(row["parameter"]), ""), "rho": number(row["rho"], 2),
              "width": number(row["width"], 2)}
-            for row in part.to_dict("records")
+            for row in part.to_dict("records") if row["parameter"]
         ]  # fmt: skip
         rows.append({"claim": claim, "cell_line": line, "why": why, "parts": parts})
     return rows

@@ -1,20 +1,29 @@
 """Why a claim is undecided after the data: which parameters would decide it, and whether the data know these."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from hepatica.analysis import rank_correlation
 from hepatica.claims import Claim, Verdict, hold_together
-from hepatica.ensemble import Ensemble
+from hepatica.ensemble import PRIOR_SD, Ensemble
 
 LEAST, FALSE_DISCOVERY = 0.15, 0.05
 """Rank correlation, and its false discovery rate, from which and up to which a parameter counts as one that decides."""
 MOST = 3
 """Parameters that are named for a claim."""
-COLUMNS = ("claim", "cell_line", "parameter", "rho", "q", "width")
+WIDE = 0.8
+"""Width after the data, over that before, from which on they do not determine a parameter."""
+LACKING, NARROWED, MANY = (
+    "data are lacking",
+    "data narrow what it depends on, not enough",
+    "no parameter by itself decides it",
+)
+COLUMNS = ("claim", "cell_line", "why", "parameter", "rho", "q", "width")
 
 
 def decisive_parameters(
@@ -33,9 +42,10 @@ def decisive_parameters(
     Returns
     -------
     pandas.DataFrame
-        claim, cell_line, parameter; ``rho``, the rank correlation of the parameter with the claim's holding in a draw; ``q``, its false
-        discovery rate; ``width``, the standard deviation after the data over that before (of the logarithm of a positive
-        parameter). The strongest first. An undecided claim that no parameter clearly decides has one row without parameter.
+        claim, cell_line; ``why`` it is undecided: data are lacking where most of the squared correlation belongs to parameters that they
+        do not determine; parameter; ``rho``, the rank correlation of the parameter with the claim's holding in a draw; ``q``, its false
+        discovery rate; ``width``, the standard deviation after the data over that before (of the logarithm of a positive parameter).
+        The strongest first. An undecided claim that no parameter clearly decides has one row without parameter.
     """
     of = {claim.id: claim for claim in claims}
     rows = []
@@ -47,19 +57,30 @@ def decisive_parameters(
         here, before = ensemble.in_line(verdict.cell_line), prior.in_line(verdict.cell_line)
         table = rank_correlation(here, held)
         clear = table[(table["rho"].abs() >= LEAST) & (table["q"] < FALSE_DISCOVERY)].head(MOST).to_dict("records")
+        for row in clear:
+            row["width"] = _width(row["parameter"], here, before)
         rows += [
-            {"claim": verdict.claim, "cell_line": verdict.cell_line, "parameter": row["parameter"], "rho": row["rho"], "q": row["q"],
-             "width": _width(row["parameter"], here, before)}
-            for row in clear or [{"parameter": "", "rho": np.nan, "q": np.nan}]
-        ]  # fmt: skip
+            row | {"claim": verdict.claim, "cell_line": verdict.cell_line, "why": _why(clear)}
+            for row in clear or [{"parameter": "", "rho": np.nan, "q": np.nan, "width": np.nan}]
+        ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def _why(clear: Sequence[Mapping[Hashable, Any]]) -> str:
+    if not clear:
+        return MANY
+    known = sum(row["rho"] ** 2 for row in clear if row["width"] < WIDE)
+    return LACKING if known < 0.5 * sum(row["rho"] ** 2 for row in clear) else NARROWED
+
+
 def _width(name: str, ensemble: Ensemble, prior: Ensemble) -> float:
-    """Standard deviation over that of the prior, of the logarithms where all are positive."""
-    if name not in ensemble.parameters or name not in prior.parameters:
-        return float("nan")
-    after, before = (e.draws.sel(parameter=name).values for e in (ensemble, prior))
-    if min(after.min(), before.min()) > 0.0:
-        after, before = np.log(after), np.log(before)
-    return float(after.std() / before.std()) if before.std() > 0.0 else float("nan")
+    """Standard deviation over that before the data, of the logarithm of what is positive."""
+    draws = ensemble.draws.sel(parameter=name)
+    before = float(draws.coords[PRIOR_SD]) if PRIOR_SD in draws.coords else float("nan")
+    if not np.isfinite(before) and name in prior.parameters:
+        before = _spread(prior.draws.sel(parameter=name).values)
+    return _spread(draws.values) / before if before > 0.0 else float("nan")
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    return float((np.log(values) if values.min() > 0.0 else values).std())
