@@ -7,6 +7,8 @@ import json
 import sys
 from pathlib import Path
 
+from hepatica.report.tables import FEWEST
+
 
 def main(folder: Path) -> None:
     """Print everything."""
@@ -25,12 +27,17 @@ def main(folder: Path) -> None:
         out.append(f"| {claim['id']} {claim['text']} | " + " | ".join(cells) + " |")
     moved: dict[tuple[str, str], list[str]] = {}
     for row in data["influence"]:
-        if abs(row["change"]) > max(0.05, 2.0 * row["error"]):
+        if row["n"] >= FEWEST and abs(row["change"]) > max(0.05, 2.0 * row["error"]):
             text = f"without {row['data_set']} {row['probability']:.2f}"
             moved.setdefault((row["claim"], row["cell_line"]), []).append(text)
+    counts: dict[str, int] = {}
+    for row in data["influence"]:
+        counts[row["data_set"]] = max(row["n"], counts.get(row["data_set"], 0))
     if data["influence"]:
         out += ["", "Data sets without which a probability is another by more than 0.05 and twice its error:", ""]
         out += [f"- {claim}, {line}: {', '.join(parts)}" for (claim, line), parts in moved.items()]
+        few = ", ".join(f"{name} ({n})" for name, n in counts.items() if n < FEWEST)
+        out += ["", f"Without these too few draws pass the screening to tell (their number): {few}."] if few else []
     why: dict[tuple[str, str, str], list[str]] = {}
     for row in data["decisive"]:
         names = why.setdefault((row["claim"], row["cell_line"], row["why"]), [])

@@ -20,6 +20,8 @@ from hepatica.report.data import (
 from hepatica.report.decides import OUTCOMES
 from hepatica.report.words import number, percent
 
+FEWEST = 20
+"""Draws that a probability without a data set needs to be compared."""
 SMALLEST = 0.05
 """Change of a probability that is worth a word."""
 
@@ -97,7 +99,7 @@ def influence_rows(result: ReportData) -> Table:
     for claim in result.study.claims:
         cells = []
         for line in dict.fromkeys(v.cell_line for v in result.verdicts):
-            mine = table[(table["claim"] == claim.id) & (table["cell_line"] == line)]
+            mine = table[(table["claim"] == claim.id) & (table["cell_line"] == line) & (table["n"] >= FEWEST)]
             clear = mine[(mine["change"].abs() > 2.0 * mine["error"]) & (mine["change"].abs() >= SMALLEST)]
             strongest = clear.reindex(clear["change"].abs().sort_values(ascending=False).index)
             parts = [
@@ -107,6 +109,14 @@ def influence_rows(result: ReportData) -> Table:
             cells.append("; ".join(parts) or ("none clearly" if len(mine) else "not asked"))
         rows.append({"id": claim.id, "text": claim.text, "cells": cells})
     return rows
+
+
+def influence_unknown(result: ReportData) -> list[str]:
+    """Give the data sets without which too few draws pass the screening, each with their number."""
+    if result.influence.empty:
+        return []
+    most = result.influence.groupby("data_set", sort=False)["n"].max()
+    return [f"{str(name).replace('_', ' ')} ({count})" for name, count in most.items() if count < FEWEST]
 
 
 def decisive_rows(result: ReportData) -> Table:
