@@ -6,7 +6,7 @@ Whole problems of the PEtab collection with priors and noise as they are. A star
 log-posterior, that of the collection's nominal parameters, or above it. What counts is the time and the number of points per good
 start: the total divided by how many were good, which does not depend on the order of starts. The other engine begins from the
 first of our starting points and takes as many as its seconds allow; a start under way is finished. Its seconds are at least
-``--seconds``, and twelve times what a good start took us, so that finding none says something.
+``--seconds``, and twelve times what a good start took us, so that finding none says something, but no more than ``--most``.
 
 Ours: ``hepatica.fit`` as it is, integrated at rtol 1e-6. Theirs: fides with Fisher information from forward sensitivities, by
 pyPESTO's hybrid update of it and by itself, of which the better one counts, integrated at the tolerances that pyPESTO leaves AMICI

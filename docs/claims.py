@@ -41,7 +41,8 @@ def main(folder: Path) -> None:
     why: dict[tuple[str, str, str], list[str]] = {}
     for row in data["decisive"]:
         names = why.setdefault((row["claim"], row["cell_line"], row["why"]), [])
-        names += [f"`{row['parameter']}` ({row['rho']:.2f}, {row['width']:.2f})"] if row["parameter"] else []
+        width = "?" if row["width"] is None else f"{row['width']:.2f}"
+        names += [f"`{row['parameter']}` ({row['rho']:.2f}, {width})"] if row["parameter"] else []
     out += [
         "",
         "Why claims are undecided: what they depend on most (rank correlation; width after the data over that before).",

@@ -67,6 +67,7 @@ def test_the_page_of_a_calibration_says_what_it_rests_on(reduced, call) -> None:
     page = (folder / "calibration.html").read_text(encoding="utf-8")
     assert "BLOCKED" in page  # eight draws are no posterior
     assert "wiring_foxo_receptor" in page
+    assert "Where model and data disagree" in page
     for group in found.held_out["data_set"].unique():
         assert f"<h3>{group.replace('_', ' ')}</h3>" in page
     for word in ("mathdefault", "http://", "https://"):

@@ -18,9 +18,9 @@ def ensemble(origin: str, columns: dict[str, np.ndarray]) -> Ensemble:
     return Ensemble(draws=draws, origin=origin, seed=1)
 
 
-def claim(expect: str = "increase") -> Claim:
+def claim() -> Claim:
     contrast = Contrast(
-        id="c", experiment="e", readout="r", treated="t", reference="u", cell_lines=LINES, expect=expect
+        id="c", experiment="e", readout="r", treated="t", reference="u", cell_lines=LINES, expect="increase"
     )
     return Claim(id="C", text="", source="", where="", kind="entailed", contrasts=(contrast,))
 
@@ -64,6 +64,7 @@ def test_a_width_is_by_the_prior_that_the_calibration_had() -> None:
     verdicts = evaluate_claims((claim(),), readouts)
     unknown = decisive_parameters((claim(),), verdicts, readouts, after, ensemble("prior", {"b": values}))
     assert unknown["width"].isna().all()
+    assert set(unknown["why"]) == {MANY}  # nothing is said of data where the width before is not known
     known = after.draws.assign_coords(prior_sd=("parameter", [2.0]))
     after = Ensemble(draws=known, origin="posterior", seed=1)
     table = decisive_parameters((claim(),), verdicts, readouts, after, ensemble("prior", {"b": values}))

@@ -67,10 +67,11 @@ def decisive_parameters(
 
 
 def _why(clear: Sequence[Mapping[Hashable, Any]]) -> str:
-    if not clear:
+    """Say why, by the parameters whose width is known."""
+    squares = [(row["rho"] ** 2, row["width"] < WIDE) for row in clear if np.isfinite(row["width"])]
+    if not squares:
         return MANY
-    known = sum(row["rho"] ** 2 for row in clear if row["width"] < WIDE)
-    return LACKING if known < 0.5 * sum(row["rho"] ** 2 for row in clear) else NARROWED
+    return LACKING if sum(s for s, narrow in squares if narrow) < 0.5 * sum(s for s, _ in squares) else NARROWED
 
 
 def _width(name: str, ensemble: Ensemble, prior: Ensemble) -> float:
