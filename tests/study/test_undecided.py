@@ -4,7 +4,7 @@ import xarray as xr
 
 from hepatica.claims import Claim, Contrast, evaluate_claims
 from hepatica.ensemble import Ensemble
-from hepatica.study.undecided import LACKING, MANY, NARROWED, decisive_parameters
+from hepatica.study.undecided import LACKING, MANY, NARROWED, UNKNOWN, decisive_parameters
 
 LINES = ("HepG2", "Huh7")
 
@@ -64,7 +64,7 @@ def test_a_width_is_by_the_prior_that_the_calibration_had() -> None:
     verdicts = evaluate_claims((claim(),), readouts)
     unknown = decisive_parameters((claim(),), verdicts, readouts, after, ensemble("prior", {"b": values}))
     assert unknown["width"].isna().all()
-    assert set(unknown["why"]) == {MANY}  # nothing is said of data where the width before is not known
+    assert set(unknown["why"]) == {UNKNOWN}
     known = after.draws.assign_coords(prior_sd=("parameter", [2.0]))
     after = Ensemble(draws=known, origin="posterior", seed=1)
     table = decisive_parameters((claim(),), verdicts, readouts, after, ensemble("prior", {"b": values}))

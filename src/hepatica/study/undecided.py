@@ -18,11 +18,8 @@ MOST = 3
 """Parameters that are named for a claim."""
 WIDE = 0.8
 """Width after the data, over that before, from which on they do not determine a parameter."""
-LACKING, NARROWED, MANY = (
-    "data are lacking",
-    "data narrow what it depends on, not enough",
-    "no parameter by itself decides it",
-)
+LACKING, NARROWED = "data are lacking", "data narrow what it depends on, not enough"
+MANY, UNKNOWN = "no parameter by itself decides it", "how wide its parameters were before the data is not known"
 COLUMNS = ("claim", "cell_line", "why", "parameter", "rho", "q", "width")
 
 
@@ -70,7 +67,7 @@ def _why(clear: Sequence[Mapping[Hashable, Any]]) -> str:
     """Say why, by the parameters whose width is known."""
     squares = [(row["rho"] ** 2, row["width"] < WIDE) for row in clear if np.isfinite(row["width"])]
     if not squares:
-        return MANY
+        return UNKNOWN if clear else MANY
     return LACKING if sum(s for s, narrow in squares if narrow) < 0.5 * sum(s for s, _ in squares) else NARROWED
 
 
