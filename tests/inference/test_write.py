@@ -77,3 +77,20 @@ def test_what_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="the problem cannot be written to"):
         write_petab(made, tmp_path / "file")
+
+
+def test_what_only_a_formula_uses_and_trials_set_is_in_the_model(tmp_path: Path) -> None:
+    trials = [Trial(id="t", after=values(gain=2.0)), Trial(id="u", after=values(gain=3.0))]
+    made = problem(
+        estimates={"k1": (0.8, "log")}, trials=trials, formulas=[("gain*A", "0.2")], read=[(0, 0, 1.0), (1, 0, 1.0)]
+    )
+    again = same(made, tmp_path)
+    assert "gain" in {p.id for p in again.model.parameters}
+    assert not check_petab(tmp_path / "problem.yaml")
+
+
+def test_an_observable_named_as_a_species_gets_another_name(tmp_path: Path) -> None:
+    made = problem(estimates={"k1": (0.8, "log")}, read=[(0, 0, 1.0)])
+    made = replace(made, observables=(replace(made.observables[0], id="A"), *made.observables[1:]))
+    assert same(made, tmp_path).observables[0].id == "A_2"
+    assert not check_petab(tmp_path / "problem.yaml")

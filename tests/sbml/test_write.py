@@ -1,7 +1,9 @@
 import dataclasses
 import itertools
 import math
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import roadrunner
@@ -49,6 +51,12 @@ def test_reading_gives_the_same_model_again(model):
     assert again.digest == model.digest
     assert dataclasses.replace(again, sources=model.sources) == model
     assert again.by_id["k_on"].value == 0.30000000000000004
+
+
+def test_an_annotation_can_be_read_by_itself(model):
+    """AMICI does so, and other tools."""
+    parts = re.findall(r"<annotation>.*?</annotation>", write_sbml(model), re.DOTALL)
+    assert len({next(iter(ElementTree.fromstring(part))).tag for part in parts}) == 2
 
 
 def test_what_only_hand_made_models_have_survives():

@@ -1,7 +1,7 @@
 """A problem -> files of PEtab version 2."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 from hepatica.errors import InputError, StorageError, UnsupportedError
 from hepatica.inference.censoring import BOUNDS, EXTENSION, NAMES, TYPE
 from hepatica.inference.problem import Estimate, Observable, Prior, Problem, Trial
-from hepatica.model import Apply, Expression, Number
+from hepatica.model import Apply, Expression, Model, Number, Parameter
 from hepatica.model.expression import symbols, to_infix, walk
 from hepatica.sbml import write_sbml
 
@@ -62,7 +62,8 @@ def write_petab(problem: Problem, folder: str | Path) -> Path:
     """
     folder = Path(folder)
     names = _identifiers(t.id or "experiment" for t in problem.trials)
-    observed = _identifiers(o.id for o in problem.observables)
+    model = _model(problem)
+    observed = _identifiers((o.id for o in problem.observables), _entities(model))
     conditions, experiments = _courses(problem, names)
     tables: dict[str, list[tuple[str, ...]]] = {
         "parameters": [
@@ -108,17 +109,35 @@ def write_petab(problem: Problem, folder: str | Path) -> Path:
         file.write_text(YAML.format(id=_identifiers([problem.id])[0]) + more, encoding="utf-8")
     except OSError as error:
         raise StorageError(f"the problem cannot be written to '{folder}' ({error.strerror}).") from error
-    write_sbml(problem.model, folder / "model.xml")
+    write_sbml(model, folder / "model.xml")
     return file
 
 
-def _identifiers(names: Iterable[str]) -> list[str]:
-    """Turn names into different identifiers."""
+def _entities(model: Model) -> set[str]:
+    """Names of the model that a condition may set, or a formula use."""
+    parts = (model.parameters, model.species, model.compartments, model.reactions)
+    return {entity.id for part in parts for entity in part}
+
+
+def _model(problem: Problem) -> Model:
+    """Give the model with what only formulas of observables and of noise use and conditions set: other tools look for it there."""
+    targets = {t for trial in problem.trials for condition in trial.conditions for t in condition}
+    more = sorted(targets - _entities(problem.model) - {p.id for p in problem.parameters})
+    parameters = tuple(Parameter(id=name, value=1.0) for name in more)  # never read: a condition sets it
+    return replace(problem.model, parameters=problem.model.parameters + parameters)
+
+
+def _identifiers(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
+    """Turn names into different identifiers, which are none of those taken."""
     found: list[str] = []
     for name in names:
         plain = re.sub(r"\W", "_", name, flags=re.ASCII)
         plain = plain if re.match(r"[A-Za-z_]", plain) else f"_{plain}"
-        unique = next(n for k in range(len(found) + 1) if (n := f"{plain}_{k + 1}" if k else plain) not in found)
+        unique = next(
+            n
+            for k in range(len(found) + len(taken) + 1)
+            if (n := f"{plain}_{k + 1}" if k else plain) not in {*found, *taken}
+        )
         found.append(unique)
     return found
 

@@ -93,6 +93,8 @@ def annotation_element(
 ) -> ElementTree.Element | None:
     """Give the ``annotation`` children of an element: identifiers as RDF, the rest in hepatica's namespace.
 
+    Each child declares its namespaces, since other tools take it out of the file and read it by itself.
+
     Parameters
     ----------
     meta_id
@@ -108,9 +110,9 @@ def annotation_element(
         return None
     annotation = ElementTree.Element("annotation")
     if own:
-        ElementTree.SubElement(annotation, f"hepatica:{tag}", own)
+        ElementTree.SubElement(annotation, f"hepatica:{tag}", {"xmlns:hepatica": HEPATICA} | own)
     if uris:
-        rdf = ElementTree.SubElement(annotation, "rdf:RDF")
+        rdf = ElementTree.SubElement(annotation, "rdf:RDF", {"xmlns:rdf": RDF, "xmlns:bqbiol": BQBIOL})
         description = ElementTree.SubElement(rdf, "rdf:Description", {"rdf:about": f"#{meta_id}"})
         last = ""
         for uri in uris:

@@ -10,14 +10,14 @@ from hepatica.errors import ModelError, StorageError
 from hepatica.model.dimensions import parse_unit
 from hepatica.model.expression import Expression, symbols
 from hepatica.model.network import Compartment, Event, Model, Parameter, Reaction, Species, Stoichiometry
-from hepatica.sbml.annotation import BQBIOL, HEPATICA, RDF, annotation_element, own_attributes
+from hepatica.sbml.annotation import annotation_element, own_attributes
 from hepatica.sbml.mathml import to_mathml
 from hepatica.sbml.units import readable, to_parts, unit_id
 
 SBML = "http://www.sbml.org/sbml/level3/version2/core"
 _SID = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_NAMESPACES = {"xmlns": SBML, "xmlns:sbml": SBML, "xmlns:rdf": RDF, "xmlns:bqbiol": BQBIOL, "xmlns:hepatica": HEPATICA}
+_NAMESPACES = {"xmlns": SBML, "xmlns:sbml": SBML}
 
 
 def write_sbml(model: Model, path: Path | str | None = None) -> str:
