@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COVERAGE := 90
 
-.PHONY: study test conformance check fuzz bench fitting gradients scaling docs lock clean
+.PHONY: study test conformance check fuzz bench fitting sampling gradients scaling docs lock clean
 
 study: .venv/run
 	$(BIN)/hepatica run studies/igf1r-sorafenib --out results/igf1r-sorafenib
@@ -30,11 +30,14 @@ check: .venv/dev
 fuzz: .venv/dev
 	$(BIN)/python -m tests.fuzz --inputs 50000
 
-bench: .venv/bench fitting
+bench: .venv/bench fitting sampling
 	$(BIN)/python benchmarks/engine.py --json results/bench/engine.json --markdown docs/figures/engine.md
 
 fitting: .venv/bench
 	$(BIN)/python benchmarks/fitting.py --json results/bench/fitting.json --markdown docs/figures/fitting.md
+
+sampling: .venv/bench
+	$(BIN)/python benchmarks/sampling.py --json results/bench/sampling.json --markdown docs/figures/sampling.md
 
 gradients: .venv/bench
 	$(BIN)/python benchmarks/gradients.py --json results/bench/gradients.json --markdown docs/figures/gradients.md

@@ -1,4 +1,4 @@
-"""pyPESTO with AMICI: the same PEtab problems, fitted by fides or explored by adaptive parallel tempering."""
+"""pyPESTO with AMICI: the same PEtab problems, fitted by fides."""
 
 import logging
 import os
@@ -87,14 +87,3 @@ class PypestoProblem:
         )
         found = np.nan if result.fval is None else float(result.fval)
         return found, int(max(result.n_fval, result.n_grad, result.n_hess))
-
-    def sample(self, x: Array, draws: int, chains: int) -> tuple[Array, float]:
-        """Give the draws (draw, parameter) of the untempered chain of adaptive parallel tempering, and processor seconds."""
-        from pypesto import sample
-
-        sampler = sample.AdaptiveParallelTemperingSampler(
-            internal_sampler=sample.AdaptiveMetropolisSampler(), n_chains=chains, options={"show_progress": False}
-        )
-        begin = time.process_time()
-        result = sample.sample(self.problem, n_samples=draws, sampler=sampler, x0=x, filename=None)
-        return np.asarray(result.sample_result.trace_x[0]), time.process_time() - begin
