@@ -22,6 +22,7 @@ ROWS = (
     ("assays", "streaming", "agreement"),
     ("inference", "analysis", "course"),
     ("claims", "calibration"),
+    ("literature",),
     ("report",),
     ("study",),
     ("web", "cli"),

@@ -22,8 +22,8 @@ SUPPORTED, CONTRADICTED = 0.9, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
-    """One comparison that a claim entails.
+class Comparison:
+    """A number taken from readouts, draw by draw: of one arm against another, or of an arm by itself.
 
     Parameters
     ----------
@@ -38,13 +38,9 @@ class Contrast:
     at, band
         A time such as ``"48 h"``, and a band of the Western blot.
     cell_lines
-        For each of these the contrast has its own verdict.
-    expect
-        ``increase`` or ``decrease``.
+        For each of these by itself.
     effect
         ``ratio`` (treated / reference), ``difference`` or ``log2`` (of the ratio).
-    threshold
-        An effect that is not larger is no change: relative for a ratio, absolute otherwise.
     """
 
     id: str
@@ -52,13 +48,27 @@ class Contrast:
     readout: str
     treated: str
     cell_lines: tuple[str, ...]
-    expect: Literal["increase", "decrease"]
     reference: str = ""
     minus: tuple[str, str] | None = None
     reference_cell_line: str = ""
     at: str = ""
     band: str = ""
     effect: Literal["ratio", "difference", "log2"] = "ratio"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast(Comparison):
+    """One comparison that a claim entails; each cell line has its own verdict.
+
+    Parameters
+    ----------
+    expect
+        ``increase`` or ``decrease``.
+    threshold
+        An effect that is not larger is no change: relative for a ratio, absolute otherwise.
+    """
+
+    expect: Literal["increase", "decrease"]
     threshold: float = 0.01
 
 
@@ -99,7 +109,9 @@ class Verdict:
     kind: Kind
 
 
-class _ContrastRecord(Record):
+class ComparisonRecord(Record):
+    """What a file says of a :class:`Comparison`."""
+
     id: str
     experiment: str
     readout: str
@@ -110,8 +122,11 @@ class _ContrastRecord(Record):
     at: str = ""
     band: str = ""
     cell_lines: Annotated[list[str], Field(min_length=1)]
-    expect: Literal["increase", "decrease"]
     effect: Literal["ratio", "difference", "log2"] = "ratio"
+
+
+class _ContrastRecord(ComparisonRecord):
+    expect: Literal["increase", "decrease"]
     threshold: Annotated[float, Field(ge=0.0)] = 0.01
 
 
@@ -284,7 +299,7 @@ def data_influence(
     return pd.DataFrame(rows, columns=["claim", "cell_line", "data_set", "probability", "change", "error", "n"])
 
 
-def contrast_effect(contrast: Contrast, cell_line: str, readouts: Readouts, *, claim: str = "") -> xr.DataArray:
+def contrast_effect(contrast: Comparison, cell_line: str, readouts: Readouts, *, claim: str = "") -> xr.DataArray:
     """Give the effect that a contrast compares, draw by draw.
 
     Parameters

@@ -9,6 +9,7 @@ from hepatica.claims import Claim
 from hepatica.ensemble import Ensemble, Wiring
 from hepatica.evidence import Source
 from hepatica.experiment import Arm, CellLine, Experiment
+from hepatica.literature import LiteratureCheck
 from hepatica.model import Model
 
 RuleKind = Literal["steady_state", "doubling_time", "daily_loss", "response"]
@@ -128,6 +129,8 @@ class Study:
         Draws that were fitted to data; ``None`` for a study of the prior alone. As many as ``draws`` are used.
     left_out
         Draws that were fitted without one data set each (coordinate ``left_out``); they tell which data move a claim.
+    literature
+        Measured numbers, beside what is predicted of them.
     sources, related
         The literature record, and the keys of what cites or surrounds the paper.
     limits
@@ -155,6 +158,7 @@ class Study:
     block: int
     posterior: Ensemble | None = None
     left_out: Ensemble | None = None
+    literature: tuple[LiteratureCheck, ...] = ()
     sources: tuple[Source, ...] = ()
     related: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
@@ -162,7 +166,7 @@ class Study:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over everything that can change a readout; the claims, which only judge them, are left out."""
+        """SHA-256 over everything that can change a readout; claims and literature, which only judge them, are left out."""
         parts = (
             self.model.digest, self.wirings, self.lines, self.cell_lines, self.control, self.rules, self.experiments,
             self.draws, self.seed, self.candidates, self.block,

@@ -18,7 +18,7 @@ from hepatica.assays import (
     apoptosis,
     dose_response,
 )
-from hepatica.claims import Claim, read_claims
+from hepatica.claims import Claim, Comparison, read_claims
 from hepatica.errors import FormatError, InputError, NotFoundError, did_you_mean
 from hepatica.evidence import Evidence, Source, find_source
 from hepatica.experiment import Arm, Change, Intervention
@@ -34,6 +34,7 @@ from hepatica.library import (
 )
 from hepatica.library.files import read_record
 from hepatica.library.records import ChangeRecord
+from hepatica.literature import read_checks
 from hepatica.model import Model
 from hepatica.pharmacology import dose_series
 from hepatica.study.plan import Effect, Rule, Study, StudyExperiment
@@ -127,6 +128,7 @@ def load_study(name: str | Path) -> Study:
         block=record.block,
         posterior=load_posterior(record.posterior) if record.posterior else None,
         left_out=load_left_out(record.posterior) if record.posterior else None,
+        literature=read_checks(path.parent / record.literature) if record.literature else (),
         sources=sources,
         related=tuple(record.related),
         limits=tuple(record.limits),
@@ -327,7 +329,9 @@ def _check_names(study: Study) -> None:
     """Raise an error when a claim or the effect names an experiment, readout, arm or cell line that is not planned."""
     planned = {e.id: e for e in study.experiments}
     for claim in study.claims:
-        _check_claim(claim, planned, study)
+        _check_claim(claim, planned)
+    for check in study.literature:
+        _check_comparison(check.comparison, planned, f"{study.path}: check '{check.comparison.id}'")
     effect = study.effect
     if effect is not None:
         where = f"{study.path}: [effect]"
@@ -341,16 +345,19 @@ def _check_names(study: Study) -> None:
                     _known(arm, dict.fromkeys(found), "arm", where)
 
 
-def _check_claim(claim: Claim, planned: Mapping[str, StudyExperiment], study: Study) -> None:
+def _check_claim(claim: Claim, planned: Mapping[str, StudyExperiment]) -> None:
     for contrast in claim.contrasts:
-        where = f"claim {claim.id}, contrast {contrast.id}"
-        experiment = _known(contrast.experiment, planned, "experiment", where)
-        lines = dict.fromkeys(experiment.cell_lines)
-        for line in (*contrast.cell_lines, *filter(None, [contrast.reference_cell_line])):
-            _known(line, lines, "cell line", where)
-        if contrast.readout == "pathway_share":
-            continue
-        arms = dict.fromkeys(arm.id for arm in experiment.arms)
-        for arm in (contrast.treated, contrast.reference, *(contrast.minus or ())):
-            if arm:
-                _known(arm, arms, "arm", where)
+        _check_comparison(contrast, planned, f"claim {claim.id}, contrast {contrast.id}")
+
+
+def _check_comparison(comparison: Comparison, planned: Mapping[str, StudyExperiment], where: str) -> None:
+    experiment = _known(comparison.experiment, planned, "experiment", where)
+    lines = dict.fromkeys(experiment.cell_lines)
+    for line in (*comparison.cell_lines, *filter(None, [comparison.reference_cell_line])):
+        _known(line, lines, "cell line", where)
+    if comparison.readout == "pathway_share":
+        return
+    arms = dict.fromkeys(arm.id for arm in experiment.arms)
+    for arm in (comparison.treated, comparison.reference, *(comparison.minus or ())):
+        if arm:
+            _known(arm, arms, "arm", where)

@@ -90,6 +90,7 @@ class StudyRecord(Record):
     limits: list[str] = Field(default_factory=list[str])
     model: Text
     claims: str = "claims.toml"
+    literature: str = ""
     cell_lines: Annotated[list[str], Field(min_length=1)]
     draws: Annotated[int, Field(gt=0)] = 1000
     seed: Annotated[int, Field(ge=0)] = 1

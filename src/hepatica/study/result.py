@@ -12,6 +12,7 @@ from hepatica.analysis import log_ratio, pathway_share, pathway_table, rank_corr
 from hepatica.claims import Verdict, evaluate_claims
 from hepatica.ensemble import Ensemble
 from hepatica.errors import InputError
+from hepatica.literature import compare_with_literature
 from hepatica.solver.status import Status
 from hepatica.study.plan import Effect, Study
 
@@ -52,6 +53,9 @@ class StudyResult:
         Reasons not to rely on the posterior: diagnostics of its chains that failed.
     decisive
         What the claims that the data leave undecided depend on, as :func:`~hepatica.study.undecided.decisive_parameters` gives it.
+    literature
+        Measured numbers beside the predictions, as :func:`~hepatica.literature.compare_with_literature` gives them; with those of
+        the prior in columns ``prior_...`` where there is one.
     """
 
     study: Study
@@ -67,6 +71,7 @@ class StudyResult:
     influence: pd.DataFrame = field(default_factory=pd.DataFrame)
     doubts: tuple[str, ...] = ()
     decisive: pd.DataFrame = field(default_factory=pd.DataFrame)
+    literature: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def conclude(
@@ -110,6 +115,7 @@ def conclude(
         sensitivity={} if study.effect is None else _sensitivity(study, study.effect, ensemble, readouts),
         failures=failures,
         provenance=provenance,
+        literature=compare_with_literature(study.literature, readouts, weights, seed=study.seed),
     )
 
 

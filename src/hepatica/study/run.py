@@ -17,6 +17,7 @@ import xarray as xr
 from hepatica.claims import data_influence
 from hepatica.ensemble import DOUBTS, LEFT_OUT
 from hepatica.errors import InputError
+from hepatica.literature import beside
 from hepatica.study.plan import Study
 from hepatica.study.result import StudyResult, conclude, failure_table
 from hepatica.study.save import save_result
@@ -95,7 +96,10 @@ def run_study(
         doubts = tuple(str(attrs.get(DOUBTS, "")).splitlines())
         result = replace(_run(study, "posterior", store, threads, progress, provenance), prior=prior, doubts=doubts)
         decisive = decisive_parameters(study.claims, result.verdicts, result.readouts, result.ensemble, prior.ensemble)
-        result = replace(result, influence=_influence(study, result, store, threads, progress), decisive=decisive)
+        result = replace(
+            result, influence=_influence(study, result, store, threads, progress), decisive=decisive,
+            literature=beside(result.literature, prior.literature),
+        )  # fmt: skip
     seconds = {"seconds": round(time.perf_counter() - clock, 2)}
     result = replace(result, provenance={**result.provenance, **seconds})
     save_result(result, Path(out))

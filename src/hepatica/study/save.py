@@ -103,6 +103,7 @@ def as_data(result: StudyResult) -> dict[str, object]:
         "doubts": list(result.doubts),
         "influence": result.influence.to_dict("records"),
         "decisive": result.decisive.to_dict("records"),
+        "literature": result.literature.to_dict("records"),
         "failures": result.failures.to_dict("records"),
         "provenance": dict(result.provenance),
     }
