@@ -94,3 +94,23 @@ def test_parameters_at_bounds_stay_and_the_others_move_on() -> None:
     step, _ = propose(gradient, model, below, np.array([5.0, 0.1, 5.0]), 10.0)
     np.testing.assert_allclose(step, [0.0, 0.09, -2.0])  # most of the way to a bound at a time
     assert propose(np.array([1.0]), np.eye(1), np.zeros(1), np.ones(1), 1.0)[1] == 0.0
+
+
+def test_a_step_gains_most_of_what_is_to_be_had_within_the_bounds() -> None:
+    """In long valleys across the bounds, where putting all that leave them at once on their bounds gains a tenth of it."""
+    shares = []
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        axes = random.standard_normal((8, 8)) * 10.0 ** random.uniform(-2.5, 0.0, 8)[:, None]
+        model, gradient = axes.T @ axes, random.standard_normal(8) @ axes
+        below, above = -random.uniform(0.05, 1.0, 8), random.uniform(0.05, 1.0, 8)
+        step, change = propose(gradient, model, below, above, 100.0)
+        assert (step >= below).all()
+        assert (step <= above).all()
+        best = minimize(
+            lambda s, g, m: (g @ s + 0.5 * s @ m @ s, g + m @ s), np.zeros(8), args=(gradient, model), jac=True,
+            bounds=list(zip(below, above, strict=True)), method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-15},
+        )  # fmt: skip
+        shares.append(change / best.fun)
+    assert min(shares) > 0.2
+    assert np.median(shares) > 0.75

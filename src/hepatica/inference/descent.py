@@ -3,8 +3,8 @@
 The information leaves out the second derivatives of the model, which bend the long valleys of such problems. They are learnt from
 how gradients change, as in NL2SOL (J. E. Dennis, D. M. Gay, R. E. Welsch, ACM Trans. Math. Softw. 1981;7:348-368,
 doi:10.1145/355958.355965), and used where they foretell the objective better than the information alone. Steps solve the model
-exactly within the region (J. J. More, D. C. Sorensen, SIAM J. Sci. Stat. Comput. 1983;4:553-572); parameters that would leave their
-bounds stop there, and the others are solved for again; a step along the gradient is taken where it promises more.
+exactly within the region (J. J. More, D. C. Sorensen, SIAM J. Sci. Stat. Comput. 1983;4:553-572); at the first bound on its way a
+step goes on within it, solved again for the other parameters, so that the model never rises.
 """
 
 from collections.abc import Generator
@@ -23,7 +23,6 @@ POOR, GOOD = 0.1, 0.75  # parts of the foretold decrease at which the region shr
 SHRINK, GROW, SMALLEST = 0.25, 2.0, 1e-10
 NEARLY = 0.9  # part of the way to a bound that one step goes, unless it is there
 AT_BOUND = 1e-6
-SHORTER = 12  # steps along the gradient that are looked at beside one that ends at a bound
 
 CONVERGED = "converged: the objective changes no more"
 STUCK = "stopped: no step improves, however small"
@@ -131,27 +130,21 @@ def propose(gradient: Array, model: Array, below: Array, above: Array, radius: f
     free = ~(((below >= 0.0) & (gradient > 0.0)) | ((above <= 0.0) & (gradient < 0.0)))
     below = np.where(below > -AT_BOUND, below, NEARLY * below)
     above = np.where(above < AT_BOUND, above, NEARLY * above)
-    downhill, step = np.where(free, -gradient, 0.0), np.zeros_like(gradient)
-    while free.any():
-        left = radius**2 - step @ step
-        if left <= 0.0:
-            break
+    step, left = np.zeros_like(gradient), radius
+    while free.any() and left > 0.0:
         here = np.flatnonzero(free)
-        part = within(gradient[here] + model[here] @ step, model[np.ix_(here, here)], float(np.sqrt(left)))
-        cut = np.clip(part, below[here], above[here])
-        stopped = cut != part
-        if not stopped.any():
-            step[here] = part
+        part = within((gradient + model @ step)[here], model[np.ix_(here, here)], left)
+        room = np.where(part < 0.0, below[here], above[here]) - step[here]
+        share = np.divide(room, part, out=np.full_like(part, np.inf), where=part != 0.0)
+        least = float(share.min())
+        if least >= 1.0:
+            step[here] += part
             break
-        step[here[stopped]] = cut[stopped]
-        free[here[stopped]] = False
-    steps = step[None]
-    if ((step == below) | (step == above))[downhill != 0.0].any():  # what the others gain may be lost there
-        lengths = radius / np.sqrt(downhill @ downhill) * SHRINK ** np.arange(SHORTER)
-        steps = np.vstack([steps, np.clip(lengths[:, None] * downhill, below, above)])
-    changes = [float(gradient @ s + 0.5 * s @ model @ s) for s in steps]
-    best = int(np.argmin(changes))
-    return steps[best], changes[best]
+        step[here] += least * part
+        step[here] = np.where(share <= least, np.where(part < 0.0, below[here], above[here]), step[here])
+        free[here[share <= least]] = False
+        left = radius - float(np.sqrt(step @ step))
+    return step, float(gradient @ step + 0.5 * step @ model @ step)
 
 
 def within(gradient: Array, model: Array, radius: float) -> Array:
