@@ -50,7 +50,27 @@ def main(folder: Path) -> None:
     ]
     out += ["| claim | line | why | depends on |", "|---|---|---|---|"]
     out += [f"| {claim} | {line} | {text} | {', '.join(names)} |" for (claim, line, text), names in why.items()]
+    out += [
+        "",
+        "Numbers of other papers, none of which was fitted, and where they lie in what is predicted of them (median, 90 %).",
+        "",
+    ]
+    out += ["| what | measured in | measured | line | before the data | after |", "|---|---|---|---|---|---|"]
+    for row in data["literature"]:
+        sd = "" if row["sd"] is None else f" ± {row['sd']:.2g}"
+        unit = "" if row["unit"] == "1" else f" {row['unit']}"
+        cells = [f"{row['text']} | {row['system']} | {row['measured']:.2g}{sd}{unit} | {row['cell_line']}"]
+        cells += [
+            f"{_round(row[head + 'median'])} [{_round(row[head + 'q05'])}, {_round(row[head + 'q95'])}], {row[head + 'within']}"
+            for head in ("prior_", "")
+        ]
+        out.append(f"| {' | '.join(cells)} |")
     sys.stdout.write("\n".join(out) + "\n")
+
+
+def _round(value: float | str) -> str:
+    """Two digits; what is censored is a word."""
+    return f"{value:.2g}" if isinstance(value, float | int) else value
 
 
 if __name__ == "__main__":

@@ -22,8 +22,7 @@ ROWS = (
     ("assays", "streaming", "agreement"),
     ("inference", "analysis", "course"),
     ("claims", "calibration"),
-    ("literature",),
-    ("report",),
+    ("report", "literature"),
     ("study",),
     ("web", "cli"),
 )

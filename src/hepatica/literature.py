@@ -41,6 +41,8 @@ class LiteratureCheck:
         Id of a row that each of them is divided by; empty for none.
     note
         Why the two may differ.
+    sources
+        Keys of the literature record.
     """
 
     comparison: Comparison
@@ -48,6 +50,7 @@ class LiteratureCheck:
     measured: tuple[str, ...]
     over: str = ""
     note: str = ""
+    sources: tuple[str, ...] = ()
 
 
 class _CheckRecord(ComparisonRecord):
@@ -103,7 +106,8 @@ def _check(record: _CheckRecord) -> LiteratureCheck:
     measured = tuple(fields.pop("measured"))
     minus = None if record.minus is None else (record.minus[0], record.minus[1])
     comparison = Comparison(**fields | {"minus": minus, "cell_lines": tuple(record.cell_lines)})
-    return LiteratureCheck(comparison=comparison, measured=measured, **own)
+    sources = tuple(dict.fromkeys(_table()["source"][list(measured)]))
+    return LiteratureCheck(comparison=comparison, measured=measured, sources=sources, **own)
 
 
 def compare_with_literature(

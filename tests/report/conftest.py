@@ -45,6 +45,7 @@ class Result:
     influence: pd.DataFrame = field(default_factory=pd.DataFrame)
     doubts: tuple[str, ...] = ()
     decisive: pd.DataFrame = field(default_factory=pd.DataFrame)
+    literature: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def arm_id(manipulation: str, dose: float) -> str:

@@ -207,3 +207,22 @@ def test_an_unwritable_folder_is_one_sentence(result: Any, tmp_path: Path) -> No
     blocked.write_text("")
     with pytest.raises(StorageError, match="cannot be written: Not a directory; free space or choose another folder"):
         write_report(result, blocked)
+
+
+def test_numbers_of_other_papers_stand_in_the_page(result: Any, tmp_path: Path) -> None:
+    row = {
+        "check": "pERK, 5 uM", "text": "pERK after 5 uM", "cell_line": "HepG2", "system": "SMMC-7721, n=6", "unit": "1", "measured": 0.8,
+        "sd": 0.1, "q05": 0.2, "q25": 0.3, "median": 0.4, "q75": 0.5, "q95": 0.6, "within": "above", "n": 20, "left_out": 1,
+        "source": "thesis_sorafenib_perk",
+    }  # fmt: skip
+    before = {f"prior_{name}": 0.9 for name in ("q05", "q25", "median", "q75", "q95")} | {"prior_within": "50 %"}
+    censored = row | {"check": "IC50", "unit": "uM", "sd": np.nan, "q95": np.inf, "within": "90 %", "prior_q95": np.inf}
+    table = pd.DataFrame([row | before, before | censored])
+    page = write_report(replace(result, literature=table), tmp_path)
+    text = " ".join(re.sub(r"<[^>]+>", " ", page.read_text()).split())
+    assert "1 of 2 lie in the 90 % intervals" in text
+    assert "SMMC-7721, n=6 0.80 ± 0.10 HepG2" in text
+    assert "0.40 [0.20, 0.60] 1 draws failed above the 90 %" in text
+    assert "0.80 µM" in text
+    svg = (tmp_path / "figures" / "elsewhere.svg").read_text()
+    assert "HepG2: pERK, 5 uM (SMMC-7721)" in svg

@@ -13,7 +13,7 @@ FOUNDING = Path(__file__).parents[2] / "studies" / "igf1r-sorafenib"
 def test_the_founding_study_has_the_arms_of_the_contract():
     study = load_study(FOUNDING)
     experiments = {e.id: e for e in study.experiments}
-    assert list(experiments) == ["dish", "clamp", "wound", "xenograft", "expression"]
+    assert list(experiments) == ["dish", "clamp", "wound", "xenograft", "expression", "antibody", "Hep3B"]
     dish = [arm.id for arm in experiments["dish"].arms]
     assert len(dish) == 48
     assert {"control", "sorafenib 5 uM", "shNT", "shIGF1R + sorafenib 5 uM", "hyperinsulinaemia + sorafenib 40 uM"} <= {
@@ -36,6 +36,8 @@ def test_the_founding_study_has_the_arms_of_the_contract():
     assert experiments["expression"].cell_lines == ("HepG2", "SK-Hep1", "hepatocyte")
     assert [c.id for c in study.claims] == ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "P1", "P2"]
     assert [c.kind for c in study.claims].count("input") == 1
+    rows = {row for check in study.literature for row in check.measured}
+    assert {"perk_hcclm6_20", "xenograft_shrna", "air3_72h", "ic50_hep3b_plc"} <= rows
 
 
 def test_no_rule_of_the_founding_study_knows_what_is_claimed():

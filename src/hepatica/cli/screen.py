@@ -123,6 +123,8 @@ def print_result(result: "StudyResult") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from hepatica.report.elsewhere import elsewhere_words
+
     console = Console(width=None if sys.stdout.isatty() else 120)
     attrs = result.screening.attrs
     share = attrs["accepted"] / max(attrs["candidates"], 1)
@@ -139,6 +141,8 @@ def print_result(result: "StudyResult") -> None:
         ]
         table.add_row(claim.id, claim.text, claim.kind, *cells)
     console.print(table)
+    if words := elsewhere_words(result):
+        typer.echo(f"numbers of other papers: {words}")
     if result.doubts:
         typer.echo("BLOCKED: the draws of the posterior did not converge; do not rely on what stands after the data:")
         for reason in result.doubts:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -126,7 +125,7 @@ def fit(
     journal
         Open for writing; takes every evaluation, and a fit that was stopped goes on from it to the same result.
     progress
-        Called with (starts done, starts).
+        Called with (starts done, starts), before each batch of points and after each start.
 
     Returns
     -------
@@ -146,9 +145,11 @@ def fit(
     posterior = Posterior(kind(problem, tolerances=tolerances, threads=threads))
     problem = posterior.likelihood.problem
     lower, upper = bounds_of(problem)
-    done = count(1)
+    done = 0
 
     def evaluate(_numbers: list[int], asked: Array) -> list[Answer]:
+        if progress is not None:
+            progress(done, starts)
         values, gradients, known = posterior(asked[:, :-1], asked[:, -1])
         return [(float(v), g, h) for v, g, h in zip(values, gradients, known, strict=True)]
 
@@ -160,8 +161,10 @@ def fit(
 
         one = _one(point, lower, upper, most)
         result = yield from one if journal is None else replayed(Replay(journal, f"start {start}"), one, len(lower))
+        nonlocal done
+        done += 1
         if progress is not None:
-            progress(next(done), starts)
+            progress(done, starts)
         return result
 
     ended = run_together(starts, work, evaluate, min(at_once, starts))

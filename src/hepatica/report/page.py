@@ -9,6 +9,7 @@ from markupsafe import Markup
 from hepatica.errors import StorageError
 from hepatica.report.blots import blot_lanes, densitometry_table
 from hepatica.report.data import ReportData, find_readout, weights_of
+from hepatica.report.elsewhere import elsewhere_rows, elsewhere_words
 from hepatica.report.pictures import Picture, pictures
 from hepatica.report.style import to_svg
 from hepatica.report.tables import (
@@ -83,6 +84,8 @@ def render(result: ReportData, shown: Sequence[Picture], figures: Mapping[str, s
         influence=influence_rows(result),
         influence_unknown=influence_unknown(result),
         decisive=decisive_rows(result),
+        elsewhere=elsewhere_rows(result),
+        elsewhere_words=elsewhere_words(result),
         experiments=[(e, list_arms(e), describe_arms(e.arms)) for e in result.study.experiments],
         bases=basis_rows(result),
         wirings=wiring_rows(result),

@@ -11,6 +11,7 @@ from hepatica.report.blots import plot_blots
 from hepatica.report.curves import plot_dose_response, plot_ic50, plot_paired
 from hepatica.report.data import ReportData, arm_table, find_readout, weights_of
 from hepatica.report.decides import plot_claims, plot_pathway_share, plot_sensitivity
+from hepatica.report.elsewhere import plot_elsewhere
 from hepatica.report.pathway_map import pathway_activity, plot_pathway_map
 from hepatica.report.phenotypes import plot_courses, plot_intervals, plot_receptor, plot_wounds
 from hepatica.report.words import together
@@ -20,6 +21,10 @@ CAPTIONS = {
     "claims": (
         "Probability that each statement holds, all its contrasts together, with Monte-Carlo error. Shaded: supported (0.9 and "
         "more) and contradicted (0.1 and less). Open marks: put into the model. Grey: before the data."
+    ),
+    "elsewhere": (
+        "Numbers that others measured, and none of which was fitted: prediction over measurement. Median, half and 90 % of draws with the "
+        "scatter of the measurement, after the data (filled) and before (open); shaded: what was measured, ± its standard deviation."
     ),
     "pathway-map": (
         "What the knock-down of IGF-1R does to each node under 5 µM sorafenib at 24 h: median over draws of log2(knock-down / "
@@ -90,6 +95,10 @@ def pictures(result: ReportData) -> list[Picture]:
         before = () if result.prior is None else together(result.prior.verdicts)
         found.append(
             Picture("claims", partial(plot_claims, verdicts, before), int(result.ensemble.draws.sizes["draw"]))
+        )
+    if len(result.literature):
+        found.append(
+            Picture("elsewhere", partial(plot_elsewhere, result.literature), int(result.literature["n"].max()))
         )
     return [*found, *_signalling(result), *_dose_response(result), *_phenotypes(result), *_causes(result)]
 

@@ -216,7 +216,7 @@ def source_rows(result: ReportData) -> Table:
             rests.setdefault(evidence.source, {})[name] = None
     first = [study.source, *study.related]
     chosen = sorted(
-        (s for s in study.sources if s.key in {*first, *claims, *rests}),
+        (s for s in study.sources if s.key in {*first, *claims, *rests, *result.literature.get("source", ())}),
         key=lambda s: (s.key not in first, _place(first, s.key), not _published(s), s.key),
     )
     return [

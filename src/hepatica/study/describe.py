@@ -27,6 +27,7 @@ def study_sources(study: Study) -> tuple[Source, ...]:
     evidences += [change.evidence for e in study.experiments for arm in e.arms for change in arm.changes]
     keys = {e.source for e in evidences if e is not None}
     keys |= {study.source, *study.related, *(claim.source for claim in study.claims)}
+    keys |= {key for check in study.literature for key in check.sources}
     return tuple(
         sorted(
             (s for s in study.sources if s.key in keys and (s.title or s.journal or s.year or s.doi or s.pmid)),
