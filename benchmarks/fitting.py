@@ -45,7 +45,10 @@ def measure_ours(problem: Problem, starts: int, limit: float) -> tuple[dict[str,
     begin = time.process_time()
     found = fit(problem, starts=starts, seed=SEED)
     seconds = time.process_time() - begin
-    return summary(found["objective"].values, found["evaluations"].values, seconds, limit), found
+    result = summary(found["objective"].values, found["evaluations"].values, seconds, limit)
+    ordered = found.sortby("start")
+    each = {"objectives": ordered["objective"].values.tolist(), "evaluations": ordered["evaluations"].values.tolist()}
+    return result | {"limit": limit} | each, found
 
 
 def measure_peer(peer: PypestoProblem, found: Any, budget: float, limit: float) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def figures(kept: Figures) -> str:
             "pyPESTO, ms",
             "s a start",
             "pyPESTO, s",
+            "the same starts, s (good), hepatica and pyPESTO",
             "difference",
         ]
     ]
@@ -53,6 +54,7 @@ def figures(kept: Figures) -> str:
         rows.append([*head_cells, _each(e), _each(p), _each(e, "points"), _each(p, "points"), _ratio(r)])
         cells = [_started(e), _set(p), _set(p.get("other", {})), *(_part(q, "seconds", "points", 1e3) for q in (e, p))]
         cells += [_part(q, "seconds", "starts", 1.0) for q in (e, p)]
+        cells.append(_same(e, p))
         more.append([r["title"], *cells, f"{p['difference']:.0e}" if "difference" in p else p.get("absent", "-")])
     return "\n".join(
         [
@@ -61,8 +63,8 @@ def figures(kept: Figures) -> str:
             "points per start that ends within 0.1 of the best known one or above it. Where no start did, all that was spent stands "
             "behind a `>`.\n",
             to_table(rows),
-            "\nStarts, and how many were good; what a point and a start cost; and the difference of the log-posteriors at the best point "
-            "found.\n",
+            "\nStarts, and how many were good; what a point and a start cost; what the starts cost that both took, ours by their share of "
+            "the points; and the difference of the log-posteriors at the best point found.\n",
             to_table(more),
         ]
     ) + "\n"  # fmt: skip
@@ -82,6 +84,18 @@ def _ratio(r: Figures) -> str:
         return "-"
     ratio = theirs["seconds"] / max(1, theirs["good"]) / (ours["seconds"] / ours["good"])
     return f"{ratio:.0f}x" if theirs["good"] else f">{ratio:.0f}x"
+
+
+def _same(ours: Figures, theirs: Figures) -> str:
+    """Both on the starts that the other engine had time for, the first ones."""
+    if "starts" not in theirs or "evaluations" not in ours:
+        return "-"
+    n = theirs["starts"]
+    share = sum(ours["evaluations"][:n]) / sum(ours["evaluations"])
+    good = sum(x is not None and x <= ours["limit"] for x in ours["objectives"][:n])
+    seconds = share * ours["seconds"]
+    ratio = theirs["seconds"] / seconds
+    return f"{seconds:.2g} ({good}), {theirs['seconds']:,.0f} ({theirs['good']}): {ratio:.0f}x"
 
 
 def _best(e: Figures) -> str:

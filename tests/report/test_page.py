@@ -225,4 +225,4 @@ def test_numbers_of_other_papers_stand_in_the_page(result: Any, tmp_path: Path) 
     assert "0.40 [0.20, 0.60] 1 draws failed above the 90 %" in text
     assert "0.80 µM" in text
     svg = (tmp_path / "figures" / "elsewhere.svg").read_text()
-    assert "HepG2: pERK, 5 uM (SMMC-7721)" in svg
+    assert "HepG2: pERK, 5 µM (SMMC-7721)" in svg

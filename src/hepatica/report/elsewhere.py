@@ -99,9 +99,8 @@ def plot_elsewhere(table: pd.DataFrame) -> Figure:
                 if end == limit:
                     ax.plot([limit], [place + shift], mark, color=colour, markersize=3.5, clip_on=False)
         system = str(row["system"]).split(",")[0]
-        labels.append(
-            clean(f"{row['cell_line']}: {row['check']}" + ("" if system == row["cell_line"] else f" ({system})"))
-        )
+        what = str(row["check"]).replace("uM", "µM")
+        labels.append(clean(f"{row['cell_line']}: {what}" + ("" if system == row["cell_line"] else f" ({system})")))
     ax.set_yticks(range(len(table)), labels=labels)
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.grid(axis="y", color="#ececec", linewidth=0.6)
