@@ -221,8 +221,8 @@ def test_numbers_of_other_papers_stand_in_the_page(result: Any, tmp_path: Path) 
     page = write_report(replace(result, literature=table), tmp_path)
     text = " ".join(re.sub(r"<[^>]+>", " ", page.read_text()).split())
     assert "1 of 2 lie in the 90 % intervals" in text
-    assert "SMMC-7721, n=6 0.80 ± 0.10 HepG2" in text
-    assert "0.40 [0.20, 0.60] 1 draws failed above the 90 %" in text
-    assert "0.80 µM" in text
+    assert "SMMC-7721, n=6 0.8 ± 0.1 HepG2" in text
+    assert "0.4 [0.2, 0.6] 1 draws failed above the 90 %" in text
+    assert "0.8 µM" in text
     svg = (tmp_path / "figures" / "elsewhere.svg").read_text()
     assert "HepG2: pERK, 5 µM (SMMC-7721)" in svg

@@ -95,6 +95,15 @@ class Likelihood:
         before = np.array([f.after[t] if rest else f.before[t] for t, rest in keys], np.int64)
         self._rests = np.unique(before[before >= 0])
         self._from = np.where(before >= 0, np.searchsorted(self._rests, before), -1)
+        # runs that begin at a steady state, and what is set then: columns of (place among these runs, state, row, parameter)
+        self._begun = np.flatnonzero(self._from >= 0)
+        self._from_rest = sparse.csr_array(np.arange(len(self._rests))[:, None] == self._from[self._begun], dtype=float)
+        places = [
+            (j, state, self._row[k], place) for j, k in enumerate(self._begun) if f.before[self._of_trial[k]] >= 0
+            for state, place in zip(*f.reset[self._of_trial[k]], strict=True)
+        ]  # fmt: skip
+        self._reset = np.array(places, np.int64).reshape(-1, 4).T
+        self._shared = len(np.unique(self._row)) < len(self._row)
         when = np.where(at_rest, starts, problem.times)
         grids = [np.unique(when[self._run == k]) for k in range(len(keys))]
         self._times = np.full((len(keys), max(map(len, grids))), np.inf)
@@ -231,9 +240,12 @@ class Likelihood:
             f.kernel, self._adjoint, self._plan, tasks, base, self._times, slopes, no_doses(self._plan), y0=y0,
             tolerances=self._tol, threads=self._threads, block=runs,
         )  # fmt: skip
-        np.add.at(bar, tasks[:, 1], run.base)
+        if self._shared:
+            np.add.at(bar, tasks[:, 1], run.base)
+        else:
+            bar[tasks[:, 1]] = run.base
         if rest is not None:
-            self._pull_rest(bar, run.start, tasks, base, rest)
+            self._pull_rest(bar, run.start, fine, base, rest)
         gradient = f.pull(bar, x) * np.where(self.factors == 0.0, 1.0, self.factors * x)
         failed = np.ones(count, bool)
         failed[fine] = (run.status.reshape(-1, runs) != Status.OK).any(axis=1)
@@ -433,31 +445,25 @@ class Likelihood:
         if rest is None:
             start, y0 = np.full(rows.shape, -1), None
         else:
-            begun = np.flatnonzero(self._from >= 0)
             start = np.full(rows.shape, -1)
-            start[:, begun] = np.arange(len(fine))[:, None] * len(begun) + np.arange(len(begun))
-            y0 = np.ascontiguousarray(rest[fine][:, self._from[begun]])
-            for j, k in enumerate(begun):
-                states, places = f.reset[self._of_trial[k]] if f.before[self._of_trial[k]] >= 0 else ((), ())
-                y0[:, j, states] = base[rows[:, k]][:, places]
+            start[:, self._begun] = np.arange(len(fine) * len(self._begun)).reshape(len(fine), -1)
+            y0 = np.ascontiguousarray(rest[fine][:, self._from[self._begun]])
+            run, state, row, place = self._reset
+            y0[:, run, state] = base.reshape(-1, f.rows, base.shape[1])[fine][:, row, place]
             y0 = y0.reshape(-1, y0.shape[-1])
         return np.column_stack([arms.ravel(), rows.ravel(), start.ravel()]).astype(np.int64), y0
 
-    def _pull_rest(self, bar: Array, start: Array, tasks: Indices, base: Array, rest: Array) -> None:
-        """Add to the adjoints of the parameters what comes through the states that runs began with, in place."""
+    def _pull_rest(self, bar: Array, start: Array, fine: Indices, base: Array, rest: Array) -> None:
+        """Add to the adjoints of the parameters what comes through the states that runs of points began with, in place."""
         f, states = self._fitted, len(self._rests)
-        given = np.zeros((rest.shape[0] * states, rest.shape[2]))
-        begun = tasks[:, 2] >= 0
-        starts = start[begun].copy()
-        for k, (states_set, places) in enumerate(f.reset):
-            here = self._of_trial[tasks[begun, 0]] == k
-            if f.before[k] >= 0 and len(states_set) and here.any():
-                rows = tasks[begun, 1][here]
-                for s, p in zip(states_set, places, strict=True):
-                    np.add.at(bar, (rows, p), starts[here, s])
-                    starts[here, s] = 0.0
-        points = tasks[begun, 1] // f.rows
-        np.add.at(given, points * states + self._from[tasks[begun, 0]], starts)
+        starts = start.reshape(len(fine), len(self._of_trial), -1)[:, self._begun]
+        run, state, row, place = self._reset
+        np.add.at(bar.reshape(-1, f.rows, bar.shape[1]), (fine[:, None], row, place), starts[:, run, state])
+        starts[:, run, state] = 0.0
+        given = np.zeros(rest.shape)
+        for k, one in zip(fine, starts, strict=True):
+            given[k] = self._from_rest @ one
+        given = given.reshape(-1, rest.shape[2])
         used = np.flatnonzero(np.isfinite(given).all(axis=1) & np.isfinite(rest.reshape(len(given), -1)).all(axis=1))
         rows = (used // states) * f.rows + self._rests[used % states]
         before = steady_adjoints(
@@ -469,7 +475,7 @@ class Likelihood:
                 f"problem '{self.problem.id}' has a steady state that depends on where it is started from, in a model with events; "
                 "hepatica has its log-likelihood, but no gradient."
             )
-        np.add.at(bar, rows, before.base)
+        bar[rows] += before.base
 
     def _at_measurements(self, values: Array) -> tuple[Array, Array]:
         """What was expected and the scale of the noise at each measurement, shape (point, measurement)."""

@@ -4,6 +4,7 @@ Each parameter is a monotone function of a standard normal variable, x = Q(Phi(z
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,11 @@ class Space:
         self.chosen = np.array([k for k, n in enumerate(names) if n in given], np.int64)
         self.free = np.array([k for k, n in enumerate(names) if n not in given], np.int64)
         self.values = [_values(names[k], given[names[k]]) for k in self.chosen]
-        self._maps = [_forward(self.estimates[k]) for k in self.free]
+        maps = [_forward(self.estimates[k]) for k in self.free]
+        self._maps = [(j, m) for j, m in enumerate(maps) if not isinstance(m, _Normal)]
+        normal = [(j, m) for j, m in enumerate(maps) if isinstance(m, _Normal)]
+        self._normal = np.array([j for j, _ in normal], np.int64)
+        self._bell = _Normals([m for _, m in normal])
 
     def draw(self, count: int, random: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
         """Draw from the prior: coordinates (count, free), and indices of choices (count, chosen)."""
@@ -66,8 +71,9 @@ class Space:
     def points(self, z: Array, picked: NDArray[np.int64]) -> tuple[Array, Array]:
         """Give the points, on the parameters' scales (count, estimated), and the derivatives dx/dz (count, free)."""
         x, slope = np.empty((len(z), len(self.estimates))), np.empty(z.shape)
-        for j, (k, forward) in enumerate(zip(self.free, self._maps, strict=True)):
-            x[:, k], slope[:, j] = forward(z[:, j])
+        x[:, self.free[self._normal]], slope[:, self._normal] = self._bell(z[:, self._normal])
+        for j, forward in self._maps:
+            x[:, self.free[j]], slope[:, j] = forward(z[:, j])
         for j, (k, (values, _)) in enumerate(zip(self.chosen, self.values, strict=True)):
             x[:, k] = values[picked[:, j]]
         return x, slope
@@ -113,7 +119,7 @@ def _values(name: str, given: Mapping[float, float]) -> tuple[Array, Array]:
     return values, weights / weights.sum()
 
 
-def _forward(estimate: Estimate) -> Forward:
+def _forward(estimate: Estimate) -> "Forward | _Normal":
     """The map from a standard normal variable to a parameter on its scale, with its derivative."""
     lower, upper = to_scale(estimate.lower, estimate.scale), to_scale(estimate.upper, estimate.scale)
     prior, factor = estimate.prior, FACTORS[estimate.scale]
@@ -134,9 +140,9 @@ def _forward(estimate: Estimate) -> Forward:
         return _uniform(lower, upper)
     on_scale = prior.on_scale or factor == 0.0
     if prior.distribution == "normal" and on_scale:
-        return _normal(prior.arguments[0], prior.arguments[1], lower, upper)
+        return _Normal(prior.arguments[0], prior.arguments[1], lower, upper)
     if prior.distribution == "log-normal" and not on_scale:
-        return _normal(prior.arguments[0] / factor, prior.arguments[1] / factor, lower, upper)
+        return _Normal(prior.arguments[0] / factor, prior.arguments[1] / factor, lower, upper)
     made = FAMILIES[prior.distribution][0](*prior.arguments)
     if on_scale:
         return _of_family(made, lower, upper, estimate)
@@ -157,18 +163,34 @@ def _uniform(lower: float, upper: float) -> Forward:
     return forward
 
 
-def _normal(mean: float, spread: float, lower: float, upper: float) -> Forward:
-    a, b = (lower - mean) / spread, (upper - mean) / spread
-    below, above = ndtr(a), ndtr(-b)
-    mass = ndtr(b) - below if a < 0.0 else ndtr(-a) - above
+@dataclass(frozen=True, slots=True)
+class _Normal:
+    """A normal prior on the scale, cut off at its bounds."""
 
-    def forward(z: Array) -> tuple[Array, Array]:
-        share = mass * ndtr(-np.abs(z))
+    mean: float
+    spread: float
+    lower: float
+    upper: float
+
+
+class _Normals:
+    """The maps of all normal priors at once: a calibration has hundreds of them."""
+
+    def __init__(self, priors: Sequence[_Normal]) -> None:
+        self.mean, self.spread, lower, upper = (
+            np.array([getattr(p, name) for p in priors], float) for name in ("mean", "spread", "lower", "upper")
+        )
+        a, b = (lower - self.mean) / self.spread, (upper - self.mean) / self.spread
+        self.below, self.above = ndtr(a), ndtr(-b)
+        self.mass = np.where(a < 0.0, ndtr(b) - self.below, ndtr(-a) - self.above)
+        self.least, self.most = np.maximum(a, -37.0), np.minimum(b, 37.0)
+
+    def __call__(self, z: Array) -> tuple[Array, Array]:
+        share = self.mass * ndtr(-np.abs(z))
         with np.errstate(over="ignore"):
-            w = np.clip(np.where(z < 0.0, ndtri(below + share), -ndtri(above + share)), max(a, -37.0), min(b, 37.0))
-            return mean + spread * w, spread * mass * np.exp(0.5 * (w * w - z * z))
-
-    return forward
+            w = np.where(z < 0.0, ndtri(self.below + share), -ndtri(self.above + share))
+            w = np.minimum(np.maximum(w, self.least), self.most)
+            return self.mean + self.spread * w, self.spread * self.mass * np.exp(0.5 * (w * w - z * z))
 
 
 def _of_family(made: Any, lower: float, upper: float, estimate: Estimate) -> Forward:
