@@ -70,7 +70,7 @@ def main(folder: Path) -> None:
 
 def _round(value: float | str) -> str:
     """Two digits; what is censored is a word."""
-    return f"{value:.2g}" if isinstance(value, float | int) else value
+    return f"{value:.2g}" if isinstance(value, float | int) else "above the top dose"
 
 
 if __name__ == "__main__":

@@ -220,7 +220,10 @@ def test_numbers_of_other_papers_stand_in_the_page(result: Any, tmp_path: Path) 
     table = pd.DataFrame([row | before, before | censored])
     page = write_report(replace(result, literature=table), tmp_path)
     text = " ".join(re.sub(r"<[^>]+>", " ", page.read_text()).split())
-    assert "1 of 2 lie in the 90 % intervals" in text
+    assert (
+        "1 of 2 lie in the 90 % intervals predicted for them, 0 in the 50 % intervals; in the 90 % intervals from before the data 2."
+        in text
+    )
     assert "SMMC-7721, n=6 0.8 ± 0.1 HepG2" in text
     assert "0.4 [0.2, 0.6] 1 draws failed above the 90 %" in text
     assert "0.8 µM" in text

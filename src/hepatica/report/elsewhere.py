@@ -20,7 +20,7 @@ def elsewhere_rows(result: ReportData) -> Table:
         unit = "" if row["unit"] == "1" else f" {str(row['unit']).replace('uM', 'µM')}"
         rows.append(
             {
-                "check": row["check"], "text": row["text"], "cell_line": row["cell_line"], "system": row["system"],
+                "check": row["check"], "text": str(row["text"]).replace("uM", "µM"), "cell_line": row["cell_line"], "system": row["system"],
                 "measured": f"{number(row['measured'], 2)}{sd}{unit}", "predicted": _band(row, ""), "within": _lies(row["within"]),
                 "before": _band(row, "prior_"), "before_within": _lies(row.get("prior_within", "")), "left_out": row["left_out"],
             }
@@ -35,10 +35,13 @@ def elsewhere_words(result: ReportData) -> str:
         return ""
     held = table["within"].isin(["50 %", "90 %"])
     inner = int((table["within"] == "50 %").sum())
-    said = f"{int(held.sum())} of {len(table)} lie in the 90 % intervals that are predicted of them, {inner} in the 50 % intervals"
+    said = (
+        f"{int(held.sum())} of {len(table)} lie in the 90 % intervals predicted for them, {inner} in the 50 % intervals"
+    )
     if "prior_within" in table:
-        before = int(table["prior_within"].isin(["50 %", "90 %"]).sum())
-        said += f"; before the data {before} lay in the 90 % intervals, which were other ones"
+        said += (
+            f"; in the 90 % intervals from before the data {int(table['prior_within'].isin(['50 %', '90 %']).sum())}"
+        )
     return said + "."
 
 
