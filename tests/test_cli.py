@@ -29,7 +29,7 @@ def quick(monkeypatch):
     def smaller(name):
         full = real(name)
         kept = tuple(e for e in full.experiments if e.id == "expression")
-        return replace(full, experiments=kept, claims=full.claims[:1], effect=None, draws=2, block=100, left_out=None)
+        return replace(full, experiments=kept, claims=full.claims[:1], effect=None, draws=2, block=100, left_out=None, literature=())
 
     def page(result, out):
         path = Path(out) / "report.html"
@@ -149,9 +149,9 @@ def test_check_finds_what_is_wrong(call, tmp_path):
 def test_check_a_study(call):
     code, out, _ = call("check", STUDY)
     assert code == 0
-    assert out.startswith("study igf1r-sorafenib: 5 experiments, 227 arms, 11 claims\n")
+    assert out.startswith("study igf1r-sorafenib: 7 experiments, 237 arms, 11 claims\n")
     data = json.loads(call("check", STUDY, "--json")[1])
-    assert data["experiments"] == ["dish", "clamp", "wound", "xenograft", "expression"]
+    assert data["experiments"] == ["dish", "clamp", "wound", "xenograft", "expression", "antibody", "Hep3B"]
 
 
 @pytest.mark.parametrize(
