@@ -29,7 +29,16 @@ def quick(monkeypatch):
     def smaller(name):
         full = real(name)
         kept = tuple(e for e in full.experiments if e.id == "expression")
-        return replace(full, experiments=kept, claims=full.claims[:1], effect=None, draws=2, block=100, left_out=None, literature=())
+        return replace(
+            full,
+            experiments=kept,
+            claims=full.claims[:1],
+            effect=None,
+            draws=2,
+            block=100,
+            left_out=None,
+            literature=(),
+        )
 
     def page(result, out):
         path = Path(out) / "report.html"
