@@ -77,6 +77,13 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> None
     assert resumed.identical(whole)
 
 
+def test_warm_chains_keep_the_mean_size_of_steps_since_their_last_metric() -> None:
+    tree = sample_near(rivals(), [START | {"w": 0.0}], choices={"w": {0.0: 0.5, 1.0: 0.5}}, draws=12, chains=6, warm=15)
+    step = tree["iterations"]["step"].values  # metrics are made anew at 3, 6, 9 and 12
+    assert len(set(step[12:15])) == 3
+    np.testing.assert_allclose(step[15:], np.exp(np.log(step[12:15]).mean()), rtol=1e-12)
+
+
 def test_chains_near_known_draws_begin_at_them_and_keep_their_metric() -> None:
     problem = narrow()
     known = sample_near(problem, [START], draws=400, chains=8, warm=20)

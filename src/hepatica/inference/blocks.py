@@ -100,15 +100,19 @@ def block_metric(space: Space, block: Block, z: Array, picked: Indices, counts: 
 
 def move_blocks(
     space: Space, blocks: Sequence[Block], metrics: Array, steps: Array, cloud: Cloud, random: np.random.Generator,
-    counts: Counts, *, adapt: bool,
+    counts: Counts, *, adapt: bool, rounds: int = 1,
 ) -> tuple[Array, float]:  # fmt: skip
-    """Move every particle in each block; gives the new coordinates and the mean probability of acceptance. ``steps`` change in place."""
+    """Move every particle in each block, some rounds long; gives the new coordinates and the mean probability of acceptance.
+
+    ``steps`` change in place.
+    """
     z, rates = cloud.z, list[float]()
     for k, (block, metric) in enumerate(zip(blocks, metrics, strict=True)):
         part = cloud_at(space, block.likelihood.gradient, z, cloud.picked, counts)
-        part, accepted = move(space, block.likelihood.gradient, part, 1.0, metric, float(steps[k]), random, counts)
-        rates.append(float(accepted.mean()))
-        if adapt:
-            steps[k] = adapted(float(steps[k]), rates[-1])
+        for _ in range(rounds):
+            part, accepted = move(space, block.likelihood.gradient, part, 1.0, metric, float(steps[k]), random, counts)
+            rates.append(float(accepted.mean()))
+            if adapt:
+                steps[k] = adapted(float(steps[k]), rates[-1])
         z = part.z
     return z, float(np.mean(rates)) if rates else np.nan

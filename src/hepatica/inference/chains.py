@@ -46,6 +46,8 @@ REGULAR = 0.05
 """How much of the metric of informations remains in that of draws."""
 INFORMED = 16
 """Chains whose information a metric is the mean of."""
+ROUNDS = 2
+"""How often each block moves in an iteration: a few amounts of a line are all that mixes slowly, and such a move costs little."""
 STREAM = "chains"
 
 
@@ -67,8 +69,8 @@ class State:
     """Where the chains are: particles, the start of each, whitening factors (move, free, free), whether they are new, size of steps.
 
     The first move is of all parameters, the others are of blocks. Jumps are proposed with a chance (mode, mode). While the chains warm
-    up, also how many jumps were tried and taken (kind, 2), and where the chains were, as (places relative to their starts, gradients of
-    the log-density).
+    up, also how many jumps were tried and taken (kind, 2), where the chains were, as (places relative to their starts, gradients of
+    the log-density), and the logarithms of the sizes of steps since the metrics were made anew.
     """
 
     cloud: Cloud
@@ -79,6 +81,13 @@ class State:
     tally: Array
     fresh: bool = True
     past: list[tuple[Array, Array]] = field(default_factory=list)
+    tried: list[Array] = field(default_factory=list)
+
+    def note_steps(self) -> None:
+        """Note the sizes of steps; those of earlier metrics count no more."""
+        if self.fresh:
+            self.tried.clear()
+        self.tried.append(np.log(self.steps))
 
 
 Rates = tuple[float, float, float]
@@ -165,6 +174,7 @@ def sample_near(
             random = np.random.Generator(np.random.Philox(key=[seed, iteration]))
             if state is None:
                 state, rate = _begin(setting, share, chains, random, near), (np.nan, np.nan, np.nan)
+                state.note_steps()
             else:
                 rate = _advance(setting, state, random, iteration, warm)
             if journal is not None:
@@ -263,7 +273,15 @@ def _advance(setting: Setting, state: State, random: np.random.Generator, iterat
     if setting.blocks:
         steps = state.steps[1:]
         z, inside = move_blocks(
-            space, setting.blocks, state.metrics[1:], steps, cloud, random, counts, adapt=iteration <= warm
+            space,
+            setting.blocks,
+            state.metrics[1:],
+            steps,
+            cloud,
+            random,
+            counts,
+            adapt=iteration <= warm,
+            rounds=ROUNDS,
         )
         moved = cloud_at(space, gradient, z, cloud.picked, counts)
         cloud = cloud.where(moved, np.isfinite(moved.value))
@@ -281,6 +299,12 @@ def _advance(setting: Setting, state: State, random: np.random.Generator, iterat
                 state.metrics, state.chance, state.fresh = metrics, proposals(modes, state.tally), True
     else:
         state.past.clear()
+    if iteration < warm:
+        state.note_steps()
+    elif (
+        iteration == warm and state.tried
+    ):  # each size was adapted to a few random moves; their mean is right for most of them
+        state.steps = np.exp(np.mean(state.tried, axis=0))
     return rate, jumped, inside
 
 
@@ -351,8 +375,11 @@ def _unpacked(setting: Setting, entry: Mapping[str, NDArray[Any]], before: State
         steps=np.array(entry["steps"]),
         chance=chance,
         tally=tally,
+        fresh=bool(entry["metrics"].size),
         past=past,
+        tried=[] if before is None else before.tried,
     )
+    state.note_steps()
     return state, (first, second, third)
 
 
