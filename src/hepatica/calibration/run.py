@@ -23,7 +23,7 @@ from hepatica.inference.places import JOURNAL
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-CHAINS, WARM, ITERATIONS = 4, 200, 700
+CHAINS, WARM, ITERATIONS = 4, 200, 600
 """A chain needs a dozen iterations and more to forget where it was: few long chains, and a metric learnt from a long way."""
 COMPARED = 500
 """Draws that measurements are compared with."""

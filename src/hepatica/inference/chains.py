@@ -39,6 +39,8 @@ Progress = Callable[[int, int], None]
 FIRST_STEP = 0.1
 TURN = 2.4
 """Mean length of a trajectory, in standard deviations: long for a direction that the metric fits, but some are several times as wide."""
+ACCEPTED = 0.75
+"""Acceptance that steps are adapted to from move to move; with their mean size about four fifths are accepted."""
 REFRESH = 4
 """How often the metric is made anew while the chains warm up: first from Fisher informations, from ``LEARNT`` on from draws too."""
 LEARNT = 3
@@ -263,7 +265,7 @@ def _advance(setting: Setting, state: State, random: np.random.Generator, iterat
     )
     rate, jumped, inside = float(accepted.mean()), np.nan, np.nan
     if iteration <= warm:
-        state.steps[0] = adapted(float(state.steps[0]), rate)
+        state.steps[0] = adapted(float(state.steps[0]), rate, ACCEPTED)
     if len(modes) > 1:
         cloud, state.mode, jumped, tally = jump(
             space, setting.likelihood, modes, state.chance, cloud, state.mode, random, counts

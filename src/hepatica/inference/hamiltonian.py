@@ -196,6 +196,6 @@ def switch(
     return cloud.where(proposed, taken), taken.astype(float)
 
 
-def adapted(step: float, acceptance: float) -> float:
+def adapted(step: float, acceptance: float, wanted: float = WANTED) -> float:
     """Give the next size of steps."""
-    return float(np.clip(step * np.exp(1.5 * (acceptance - WANTED)), 1e-3, LARGEST_STEP))
+    return float(np.clip(step * np.exp(1.5 * (acceptance - wanted)), 1e-3, LARGEST_STEP))

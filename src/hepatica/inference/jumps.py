@@ -22,7 +22,7 @@ from hepatica.inference.space import Space, coordinates
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-TRIES = 6
+TRIES = 10
 """Jumps that are tried in a row; values alone cost much less than gradients, but where one was refused, most are."""
 FAR = 0.15
 """Share of the tries that go to starts which differ in several choices."""

@@ -230,11 +230,13 @@ def spread(
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:  # fmt: skip
     """Let threads take chunks of tasks until none is left; an interrupt stops them between two steps.
 
-    A chunk has at most ``most`` tasks, or the kernel's lanes if that is more, rounded up to a multiple of ``block``.
+    A chunk has at most ``most`` tasks, or the kernel's lanes if that is more, rounded up to a multiple of ``block``; all are alike,
+    and as many for each thread, so that none waits for the last one of another.
     """
     status = np.full(total, int(Status.NOT_RUN), np.int8)
     queue: SimpleQueue[slice] = SimpleQueue()
-    chunk = -(-max(kernel.lanes, min(most, -(-total // max(1, threads)))) // block) * block
+    rounds = -(-total // (most * max(1, threads)))
+    chunk = -(-max(kernel.lanes, -(-total // max(1, rounds * threads))) // block) * block
     for first in range(0, total, chunk):
         queue.put(slice(first, min(total, first + chunk)))
     flags = [np.zeros(1, np.int64) for _ in range(threads)]
